@@ -1,0 +1,2 @@
+//! The `perikon` server program.
+fn main() {}

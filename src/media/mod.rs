@@ -1,0 +1,5 @@
+//! One RTP packet and what is known about a track. Pure: no clock, no socket, no randomness.
+
+mod codec_name;
+
+pub use codec_name::{Codec, Kind};

@@ -1,0 +1,5 @@
+//! The only code that touches UDP and the clock: one thread a shard, and the way to talk to it.
+
+mod engine;
+
+pub use engine::{Engine, EngineConfig, EngineError, PortRange, ShardId};

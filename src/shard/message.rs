@@ -1,0 +1,200 @@
+//! What a shard is told, and what it tells.
+
+use crate::media::{Codec, Kind};
+use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One peer connection, unique in the process and never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub u64);
+
+/// One track that a publisher sends: a media section, or one rid of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpTrackConfig {
+    /// `a=mid` of its section.
+    pub mid: String,
+    /// Its rid, with simulcast.
+    pub rid: Option<String>,
+    /// Its SSRC if the offer said it.
+    pub ssrc: Option<u32>,
+    /// Sound or pictures.
+    pub kind: Kind,
+    /// The codec of its payload.
+    pub codec: Codec,
+    /// The payload type that the publisher sends it with.
+    pub payload_type: u8,
+    /// Ids that the publisher gives to the extensions.
+    pub extensions: ExtensionIds,
+    /// RTCP feedback the publisher understands.
+    pub feedback: Feedback,
+}
+
+/// One track that a receiver is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownTrackConfig {
+    /// `a=mid` of its section.
+    pub mid: String,
+    /// Which track of the publisher it carries: an index into the `tracks` of its `AddUp`.
+    /// `None` for a section that is inactive.
+    pub up_track: Option<usize>,
+    /// The SSRC it is sent with.
+    pub ssrc: u32,
+    /// The payload type it is sent with.
+    pub payload_type: u8,
+}
+
+/// What signalling tells a shard. All names of peers are those that signalling gave them.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A publisher's offer was accepted. The publisher is the controlling ICE end.
+    AddUp {
+        /// The new peer.
+        peer: PeerId,
+        /// The credentials of the answer.
+        local: IceCredentials,
+        /// What the offer said. DTLS: the server is the client (`setup:active`) unless the offer
+        /// is itself `active`.
+        remote: RemoteTransport,
+        /// What it will send.
+        tracks: Vec<UpTrackConfig>,
+    },
+    /// A publisher's new offer for the same stream was accepted. New tracks are added at the
+    /// end; a track keeps its index.
+    UpdateUp {
+        /// An up peer.
+        peer: PeerId,
+        /// The new credentials of both ends when the offer restarts ICE.
+        restart: Option<(IceCredentials, IceCredentials)>,
+        /// All tracks, old ones first.
+        tracks: Vec<UpTrackConfig>,
+    },
+    /// A receiver is about to be offered a stream. The server is the controlling ICE end.
+    AddDown {
+        /// The new peer.
+        peer: PeerId,
+        /// The up peer whose tracks it carries.
+        source: PeerId,
+        /// The credentials of the offer.
+        local: IceCredentials,
+    },
+    /// The receiver's answer to a new or changed offer.
+    AcceptDown {
+        /// A down peer.
+        peer: PeerId,
+        /// What the answer said of its transport. Changed credentials are an ICE restart.
+        remote: RemoteTransport,
+        /// The sections that were accepted and are active; all others stop.
+        tracks: Vec<DownTrackConfig>,
+    },
+    /// New local credentials were offered to a receiver: ICE begins anew at its answer.
+    RestartDown {
+        /// A down peer.
+        peer: PeerId,
+        /// The credentials of the new offer.
+        local: IceCredentials,
+    },
+    /// A trickled candidate of the other end (`candidate:…`). Malformed ones are counted, not
+    /// fatal.
+    AddCandidate {
+        /// Any peer.
+        peer: PeerId,
+        /// Without `a=`.
+        candidate: String,
+    },
+    /// The stream ended. Down peers of a removed up peer go silent until they are removed.
+    Remove {
+        /// Any peer.
+        peer: PeerId,
+    },
+    /// Asks for an [`Event::Stats`].
+    Stats {
+        /// Comes back in the event.
+        token: u64,
+    },
+}
+
+/// What a shard tells.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// ICE and DTLS are done; media flows from now on.
+    Connected {
+        /// Which peer.
+        peer: PeerId,
+    },
+    /// ICE lost the other end, or DTLS failed. The peer stays until it is removed; an ICE
+    /// restart may bring it back.
+    Failed {
+        /// Which peer.
+        peer: PeerId,
+        /// For the log.
+        reason: String,
+    },
+    /// The other end closed DTLS.
+    Closed {
+        /// Which peer.
+        peer: PeerId,
+    },
+    /// The answer to [`Command::Stats`].
+    Stats {
+        /// Of the command.
+        token: u64,
+        /// A snapshot.
+        stats: Box<ShardStats>,
+    },
+}
+
+/// A snapshot of everything a shard counts.
+#[derive(Debug, Clone, Default)]
+pub struct ShardStats {
+    /// One entry a peer.
+    pub streams: Vec<StreamStats>,
+    /// Datagrams and packets that were dropped, by reason.
+    pub drops: Vec<(&'static str, u64)>,
+}
+
+/// The figures of one peer connection.
+#[derive(Debug, Clone)]
+pub struct StreamStats {
+    /// Which peer.
+    pub peer: PeerId,
+    /// It publishes (true) or receives (false).
+    pub up: bool,
+    /// Round-trip time of the peer connection, once known.
+    pub rtt: Option<Duration>,
+    /// The receiver's estimate of what it can take (REMB), bit/s.
+    pub remb: Option<u64>,
+    /// Where media goes to or comes from, once connected.
+    pub remote: Option<SocketAddr>,
+    /// Its tracks, in order.
+    pub tracks: Vec<TrackStats>,
+}
+
+/// The figures of one track since it began, except where said.
+#[derive(Debug, Clone, Default)]
+pub struct TrackStats {
+    /// `a=mid` of its section.
+    pub mid: String,
+    /// Its rid, with simulcast.
+    pub rid: Option<String>,
+    /// RTP packets received (up) or sent (down), repairs left out.
+    pub packets: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+    /// Over the last second or so, bit/s.
+    pub bitrate: u64,
+    /// Packets lost: never arrived here (up), or reported lost by the receiver (down).
+    pub lost: u64,
+    /// Of the last report interval, 0 to 1.
+    pub loss: f64,
+    /// RFC 3550 interarrival jitter, as measured here (up) or reported (down).
+    pub jitter: Duration,
+    /// NACKed packets: asked for (up) or asked of us (down).
+    pub nacks: u64,
+    /// Packets sent again (down), or that arrived by repair (up).
+    pub repaired: u64,
+    /// Keyframes received (up) or sent (down).
+    pub keyframes: u64,
+    /// PLI and FIR sent (up) or received (down).
+    pub keyframe_requests: u64,
+}
