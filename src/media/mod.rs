@@ -1,5 +1,6 @@
 //! One RTP packet and what is known about a track. Pure: no clock, no socket, no randomness.
 
 mod codec_name;
+pub mod feedback;
 
 pub use codec_name::{Codec, Kind};
