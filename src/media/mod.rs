@@ -2,5 +2,6 @@
 
 mod codec_name;
 pub mod feedback;
+pub mod nack;
 
 pub use codec_name::{Codec, Kind};
