@@ -76,9 +76,18 @@ impl FromStr for Codec {
 
     /// Reads an encoding name of `a=rtpmap` or an entry of a group's `codecs`, in any case.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Opus, Self::G722, Self::Pcmu, Self::Pcma, Self::Vp8, Self::Vp9, Self::H264, Self::Av1]
-            .into_iter()
-            .find(|codec| codec.encoding_name().eq_ignore_ascii_case(name))
-            .ok_or_else(|| UnknownCodec(name.to_owned()))
+        [
+            Self::Opus,
+            Self::G722,
+            Self::Pcmu,
+            Self::Pcma,
+            Self::Vp8,
+            Self::Vp9,
+            Self::H264,
+            Self::Av1,
+        ]
+        .into_iter()
+        .find(|codec| codec.encoding_name().eq_ignore_ascii_case(name))
+        .ok_or_else(|| UnknownCodec(name.to_owned()))
     }
 }

@@ -1,7 +1,10 @@
 //! One RTP packet and what is known about a track. Pure: no clock, no socket, no randomness.
 
+pub mod cache;
 mod codec_name;
 pub mod feedback;
 pub mod nack;
+pub mod packet;
+pub mod seq;
 
 pub use codec_name::{Codec, Kind};

@@ -64,8 +64,10 @@ impl Engine {
         _config: &EngineConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<(ShardId, Event)>), EngineError> {
         let (_events, receiver) = mpsc::unbounded_channel();
-        let engine =
-            Self { fingerprint: Fingerprint::Sha256([0; 32]), next_peer: AtomicU64::new(1) };
+        let engine = Self {
+            fingerprint: Fingerprint::Sha256([0; 32]),
+            next_peer: AtomicU64::new(1),
+        };
         Ok((engine, receiver))
     }
 
