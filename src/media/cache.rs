@@ -31,7 +31,10 @@ impl Cache {
     /// A ring of `slots` packets, at least one.
     pub fn new(slots: usize) -> Self {
         let slots = slots.max(1);
-        Self { meta: vec![Meta::default(); slots].into(), bytes: vec![0; slots * SLOT] }
+        Self {
+            meta: vec![Meta::default(); slots].into(),
+            bytes: vec![0; slots * SLOT],
+        }
     }
 
     /// How many packets it holds at most.
@@ -59,7 +62,10 @@ impl Cache {
     #[inline]
     pub fn commit(&mut self, meta: Meta) {
         let index = self.index(meta.seqno);
-        self.meta[index] = Meta { filled: true, ..meta };
+        self.meta[index] = Meta {
+            filled: true,
+            ..meta
+        };
     }
 
     /// Whether the slot of this number holds a later packet already: then this one is too old
@@ -95,7 +101,11 @@ mod tests {
 
     fn insert(cache: &mut Cache, seqno: u64) {
         cache.slot(seqno)[..8].copy_from_slice(&seqno.to_be_bytes());
-        cache.commit(Meta { seqno, len: 8, ..Meta::default() });
+        cache.commit(Meta {
+            seqno,
+            len: 8,
+            ..Meta::default()
+        });
     }
 
     #[test]

@@ -79,14 +79,18 @@ impl Header {
     /// The extension's elements: id and value. Malformed ones end the iteration.
     pub fn extensions<'a>(&self, packet: &'a [u8]) -> Extensions<'a> {
         match self.extension {
-            Some((start, ONE_BYTE)) => {
-                Extensions { rest: packet.get(start..self.len).unwrap_or_default(), one_byte: true }
-            }
+            Some((start, ONE_BYTE)) => Extensions {
+                rest: packet.get(start..self.len).unwrap_or_default(),
+                one_byte: true,
+            },
             Some((start, profile)) if profile & 0xfff0 == TWO_BYTE => Extensions {
                 rest: packet.get(start..self.len).unwrap_or_default(),
                 one_byte: false,
             },
-            _ => Extensions { rest: &[], one_byte: true },
+            _ => Extensions {
+                rest: &[],
+                one_byte: true,
+            },
         }
     }
 
@@ -101,7 +105,8 @@ impl Header {
         if id == 0 {
             return None;
         }
-        self.extensions(packet).find_map(|(other, value)| (other == id).then_some(value))
+        self.extensions(packet)
+            .find_map(|(other, value)| (other == id).then_some(value))
     }
 }
 
@@ -178,7 +183,9 @@ pub fn write_forwarded(
     let mut count = 0;
     let mut one_byte = true;
     for (id, value) in header.extensions(packet) {
-        let Some(extension) = FORWARDED.iter().find(|extension| ids[**extension as usize] == id)
+        let Some(extension) = FORWARDED
+            .iter()
+            .find(|extension| ids[**extension as usize] == id)
         else {
             continue;
         };
@@ -240,9 +247,9 @@ pub fn without_padding<'a>(header: &Header, payload: &'a [u8]) -> &'a [u8] {
     }
     match payload.last() {
         Some(0) | None => &[],
-        Some(padding) => {
-            payload.get(..payload.len().wrapping_sub(usize::from(*padding))).unwrap_or_default()
-        }
+        Some(padding) => payload
+            .get(..payload.len().wrapping_sub(usize::from(*padding)))
+            .unwrap_or_default(),
     }
 }
 

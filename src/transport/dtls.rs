@@ -89,7 +89,11 @@ impl Dtls {
     /// # Errors
     /// When the handshake failed for good, or the certificate is not the promised one. Damaged
     /// or foreign records are no error.
-    pub(super) fn handle_datagram(&mut self, now: Instant, data: &[u8]) -> Result<Outcome, DtlsError> {
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        data: &[u8],
+    ) -> Result<Outcome, DtlsError> {
         let events = match self.endpoint.read(now, OTHER_END, None, data.into()) {
             Ok(events) => events,
             Err(error) => {

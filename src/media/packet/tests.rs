@@ -39,7 +39,12 @@ fn reference(profile: u16, elements: &[(u8, &[u8])], csrc: &[u32], payload: &[u8
 
 #[test]
 fn a_header_is_read_as_the_reference_writes_it() {
-    let packet = reference(0xbede, &[(3, b"\x85"), (5, b"12345678")], &[7, 8], b"payload");
+    let packet = reference(
+        0xbede,
+        &[(3, b"\x85"), (5, b"12345678")],
+        &[7, 8],
+        b"payload",
+    );
     let header = Header::parse(&packet).unwrap();
     assert!(header.marker && !header.padding);
     assert_eq!(header.payload_type, 97);
@@ -56,7 +61,11 @@ fn every_truncation_and_every_other_version_is_refused() {
     let packet = reference(0x1000, &[(1, b"abc"), (20, &[9; 40])], &[1], b"");
     let header = Header::parse(&packet).unwrap();
     for cut in 0..header.len {
-        assert_eq!(Header::parse(&packet[..cut]), Err(PacketError::Truncated), "cut at {cut}");
+        assert_eq!(
+            Header::parse(&packet[..cut]),
+            Err(PacketError::Truncated),
+            "cut at {cut}"
+        );
     }
     for version in [0, 1, 3] {
         let mut other = packet.clone();
@@ -73,8 +82,13 @@ fn forwarded_headers_carry_our_ids_and_nothing_of_the_publishers_transport() {
         (Extension::AbsSendTime, 3),
         (Extension::AbsCaptureTime, 12),
     ]);
-    let elements: &[(u8, &[u8])] =
-        &[(4, b"0"), (12, b"captured"), (3, b"now"), (9, b"\x7f"), (14, b"unknown")];
+    let elements: &[(u8, &[u8])] = &[
+        (4, b"0"),
+        (12, b"captured"),
+        (3, b"now"),
+        (9, b"\x7f"),
+        (14, b"unknown"),
+    ];
     let packet = reference(0xbede, elements, &[1, 2, 3], b"sound");
     let header = Header::parse(&packet).unwrap();
     let mut out = [0xaa; 64];
@@ -85,11 +99,19 @@ fn forwarded_headers_carry_our_ids_and_nothing_of_the_publishers_transport() {
     assert_eq!(forwarded.csrc, Vec::<u32>::new());
     assert!(forwarded.marker);
     assert_eq!(
-        (forwarded.payload_type, forwarded.sequence_number, forwarded.timestamp, forwarded.ssrc),
+        (
+            forwarded.payload_type,
+            forwarded.sequence_number,
+            forwarded.timestamp,
+            forwarded.ssrc
+        ),
         (111, 500, 0xdead_beef, 42)
     );
-    let elements: Vec<_> =
-        forwarded.extensions.iter().map(|e| (e.id, e.payload.to_vec())).collect();
+    let elements: Vec<_> = forwarded
+        .extensions
+        .iter()
+        .map(|e| (e.id, e.payload.to_vec()))
+        .collect();
     assert_eq!(
         elements,
         [
@@ -109,9 +131,15 @@ fn long_elements_are_forwarded_in_two_byte_form() {
     let len = write_forwarded(&header, &packet, &ids, &mut out).unwrap();
     let forwarded = Header::parse(&out[..len]).unwrap();
     let own = Extension::DependencyDescriptor.own_id();
-    assert_eq!(forwarded.extensions(&out).collect::<Vec<_>>(), [(own, &descriptor[..])]);
+    assert_eq!(
+        forwarded.extensions(&out).collect::<Vec<_>>(),
+        [(own, &descriptor[..])]
+    );
     for short in 0..len {
-        assert_eq!(write_forwarded(&header, &packet, &ids, &mut out[..short]), None);
+        assert_eq!(
+            write_forwarded(&header, &packet, &ids, &mut out[..short]),
+            None
+        );
     }
 }
 
