@@ -3,8 +3,10 @@
 pub mod cache;
 mod codec_name;
 pub mod feedback;
+pub mod keyframe;
 pub mod nack;
 pub mod packet;
+pub mod rate;
 pub mod seq;
 
 pub use codec_name::{Codec, Kind};
