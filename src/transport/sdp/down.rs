@@ -1,0 +1,218 @@
+//! The server's offer to a receiver, and the receiver's answer.
+
+use super::write::{self, Section};
+use super::{SdpError, is_answered, read};
+use crate::media::{Codec, Kind};
+use crate::transport::description::{
+    CodecParameters, DownMedia, DownMediaAnswer, ExtensionIds, Feedback, LocalTransport,
+    RemoteTransport, Setup,
+};
+use rtc_sdp::description::media::MediaDescription;
+use rtc_sdp::description::session::SessionDescription;
+
+/// A stream as it is offered to a receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownOffer {
+    /// The stream's id on the wire. A client chose it: what is no token is replaced in SDP.
+    pub stream_id: String,
+    /// Its sections, in order. Those that were once offered stay, inactive.
+    pub media: Vec<DownMedia>,
+}
+
+/// What a receiver answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownAnswer {
+    /// What the answer says of its transport.
+    pub remote: RemoteTransport,
+    /// One entry a media section, in the order of the offer.
+    pub media: Vec<DownMediaAnswer>,
+}
+
+impl DownOffer {
+    /// The text of the offer, in which the server only sends. Candidates are trickled.
+    pub fn to_sdp(&self, local: &LocalTransport) -> String {
+        let mids = self.media.iter().map(|media| media.mid.as_str());
+        let mut session = write::session(local, mids, true);
+        let stream = msid(&self.stream_id);
+        for media in &self.media {
+            session = session.with_media(offer_section(media, &stream, local));
+        }
+        session.marshal()
+    }
+
+    /// Reads the answer to this offer.
+    ///
+    /// # Errors
+    /// If it is no SDP, its sections are not those of the offer, or it lacks what every WebRTC
+    /// answer has.
+    pub fn accept(&self, answer: &str) -> Result<DownAnswer, SdpError> {
+        let session = read::parse(answer)?;
+        let descriptions = &session.media_descriptions;
+        if descriptions.len() != self.media.len() {
+            return Err(SdpError::Mismatch);
+        }
+        let mut media = Vec::with_capacity(descriptions.len());
+        for (offered, description) in self.media.iter().zip(descriptions) {
+            media.push(answered(&session, offered, description)?);
+        }
+        let speaker = descriptions
+            .iter()
+            .find(|description| read::is_alive(description))
+            .or(descriptions.first())
+            .ok_or(SdpError::Missing("a media section"))?;
+        let remote = read::transport(&session, speaker, Setup::Active)?;
+        if remote.setup == Setup::Actpass {
+            return Err(SdpError::bad("setup", "actpass"));
+        }
+        Ok(DownAnswer { remote, media })
+    }
+}
+
+/// What the server offers to understand of a receiver.
+fn offered_feedback(kind: Kind) -> Feedback {
+    match kind {
+        Kind::Audio => Feedback::default(),
+        Kind::Video => Feedback {
+            nack: true,
+            pli: true,
+            fir: true,
+            remb: true,
+            transport_cc: false,
+        },
+    }
+}
+
+fn offer_section(media: &DownMedia, stream: &str, local: &LocalTransport) -> MediaDescription {
+    let protos = ["UDP", "TLS", "RTP", "SAVPF"].map(str::to_owned);
+    let kind = media.codec.codec.kind();
+    let name = match kind {
+        Kind::Audio => "audio",
+        Kind::Video => "video",
+    };
+    let mut section = Section(write::media(name, 9, &protos));
+    section
+        .value("mid", &media.mid)
+        .transport(local, Setup::Actpass)
+        .flag("rtcp-rsize")
+        .flag(if media.active { "sendonly" } else { "inactive" })
+        .codec(
+            &CodecParameters {
+                fmtp: fmtp(&media.codec),
+                ..media.codec.clone()
+            },
+            offered_feedback(kind),
+        );
+    for extension in media
+        .extensions
+        .iter()
+        .filter(|extension| is_answered(**extension))
+    {
+        section.value(
+            "extmap",
+            format!("{} {}", extension.own_id(), extension.uri()),
+        );
+    }
+    if media.active {
+        section
+            .value("msid", format!("{stream} {stream}-{}", msid(&media.mid)))
+            // Tracks of one stream are played in step by their common cname.
+            .value("ssrc", format!("{} cname:{stream}", media.ssrc));
+    }
+    section.0
+}
+
+/// The fmtp that a receiver is offered for what the publisher sends.
+fn fmtp(codec: &CodecParameters) -> String {
+    match codec.codec {
+        Codec::Opus if codec.fmtp.is_empty() => "minptime=10;useinbandfec=1".to_owned(),
+        Codec::H264 => {
+            let parameter = |name| read::fmtp_parameter(&codec.fmtp, name);
+            // RFC 6184, section 8.1: without the parameter, the baseline profile at level 1.
+            // 42e01f is what decoders that say nothing can take.
+            let profile = parameter("profile-level-id")
+                .filter(|id| id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+                .unwrap_or("42e01f");
+            let mode = if parameter("packetization-mode") == Some("0") {
+                0
+            } else {
+                1
+            };
+            format!(
+                "level-asymmetry-allowed=1;packetization-mode={mode};profile-level-id={profile}"
+            )
+        }
+        _ => codec.fmtp.clone(),
+    }
+}
+
+/// A name that may stand in `a=msid` (RFC 8830, section 2) and as a cname.
+fn msid(id: &str) -> String {
+    let plain: String = id
+        .chars()
+        .take(40)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.+".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if plain.is_empty() {
+        "-".to_owned()
+    } else {
+        plain
+    }
+}
+
+/// What the answer says of one section.
+fn answered(
+    session: &SessionDescription,
+    offered: &DownMedia,
+    description: &MediaDescription,
+) -> Result<DownMediaAnswer, SdpError> {
+    let attributes = &description.attributes;
+    let alive = description.media_name.port.value != 0;
+    if let Some(mid) = read::value(attributes, "mid")
+        && mid != offered.mid
+    {
+        return Err(SdpError::Mismatch);
+    }
+    let codec = &offered.codec;
+    let keeps_codec = read::codecs(description).iter().any(|answered| {
+        answered.codec == codec.codec && answered.payload_type == codec.payload_type
+    });
+    let receives = read::direction(session, description).1;
+    let accepted = offered.active && alive && keeps_codec && receives;
+    if accepted && !read::flag(attributes, "rtcp-mux") {
+        return Err(SdpError::NoRtcpMux {
+            mid: offered.mid.clone(),
+        });
+    }
+    let mut answer = DownMediaAnswer {
+        mid: offered.mid.clone(),
+        accepted,
+        feedback: Feedback::default(),
+        extensions: ExtensionIds::default(),
+    };
+    if accepted {
+        let ours = offered_feedback(codec.codec.kind());
+        let theirs = read::feedback(description, codec.payload_type);
+        answer.feedback = Feedback {
+            nack: ours.nack && theirs.nack,
+            pli: ours.pli && theirs.pli,
+            fir: ours.fir && theirs.fir,
+            remb: ours.remb && theirs.remb,
+            transport_cc: ours.transport_cc && theirs.transport_cc,
+        };
+        for extmap in read::extmaps(session, description) {
+            let kept = offered.extensions.contains(&extmap.extension)
+                && extmap.id == extmap.extension.own_id()
+                && !matches!(extmap.direction, Some("sendonly" | "inactive"));
+            if kept {
+                answer.extensions[extmap.extension as usize] = extmap.id;
+            }
+        }
+    }
+    Ok(answer)
+}
