@@ -1,0 +1,141 @@
+/** The page of one group: from the form to the meeting and back. */
+
+import {LocalMedia} from './media/local.js';
+import {Session} from './session.js';
+import {text} from './text/text.js';
+import {Chat} from './ui/chat.js';
+import {Controls} from './ui/controls.js';
+import {byId} from './ui/dom.js';
+import {JoinForm} from './ui/join.js';
+import {announce, clearNotices, notify} from './ui/notices.js';
+import {Panels} from './ui/panels.js';
+import {People} from './ui/people.js';
+import {Videos} from './ui/videos.js';
+
+/** @typedef {import('../protocol/types.js').GroupStatus} GroupStatus */
+
+/** More than these make too many notices of who comes and goes. */
+const SMALL_MEETING = 12;
+
+/** @returns {Promise<GroupStatus>} */
+async function loadStatus() {
+    const response = await fetch(new URL('.status', location.origin + location.pathname));
+    if (!response.ok)
+        throw new Error(response.status === 404 ? text('fail.no-group')
+            : text('fail.status', {message: `${response.status} ${response.statusText}`}));
+    return response.json();
+}
+
+/** @param {GroupStatus} status */
+function start(status) {
+    if (status.redirect) {
+        location.href = status.redirect;
+        return;
+    }
+    const session = new Session(status);
+    const media = new LocalMedia(session);
+    new Controls(session, media);
+    new Videos(session, media);
+    const query = new URLSearchParams(location.search);
+    const form = new JoinForm(status, query, (username, credentials) => {
+        clearNotices();
+        session.join(username, credentials);
+    });
+    const chat = new Chat(session, showUnread);
+    const panels = new Panels((open) => chat.setOpen(open === 'chat'));
+    new People(session, (id) => {
+        panels.show('chat');
+        chat.writeTo(id);
+    });
+
+    function showUnread() {
+        const badge = byId('chat-badge', HTMLElement);
+        badge.textContent = String(chat.unread);
+        badge.hidden = chat.unread === 0;
+        byId('control-chat', HTMLButtonElement).setAttribute('aria-label', chat.unread
+            ? text('chat.new', {n: chat.unread}) : text('chat.none-new'));
+        document.title = (chat.unread ? `(${chat.unread}) ` : '') + title(session.status);
+    }
+
+    session.on('state', (state) => {
+        if (state === 'joined') {
+            view('meeting');
+            form.setBusy(false);
+            panels.show(matchMedia('(min-width: 1100px)').matches ? 'chat' : null);
+            byId('meeting-title', HTMLElement).focus();
+            if (session.permissions.includes('present'))
+                void media.start(form.wantsMicrophone, form.wantsCamera);
+        }
+    });
+    session.on('refused', (refusal) => form.refuse(refusal));
+    session.on('redirect', (url) => location.href = url);
+    session.on('ended', (message, wanted) => {
+        clearNotices();
+        for (const dialog of document.querySelectorAll('dialog'))
+            dialog.close();
+        view('join');
+        form.returned(message, wanted);
+    });
+    session.on('status', (now) => {
+        byId('meeting-title', HTMLElement).textContent = now.displayName || now.name;
+        document.title = title(now);
+    });
+    session.on('notice', (message, level) => notify(message, level));
+    session.on('mute', (who) => {
+        if (media.microphoneOn)
+            void media.setMicrophone(false).then(() => notify(text('action.muted', {who})));
+    });
+    const few = () => Object.keys(session.connection.users).length <= SMALL_MEETING;
+    session.on('came', (who) => (few() ? notify : announce)(text('people.joined', {who})));
+    session.on('went', (who) => (few() ? notify : announce)(text('people.left', {who})));
+    session.on('people', () => {
+        const alone = Object.keys(session.connection.users).length <= 1;
+        byId('stage-empty-title', HTMLElement).textContent =
+            text(alone ? 'stage.alone' : 'stage.quiet');
+        byId('stage-empty-hint', HTMLElement).textContent =
+            text(alone ? 'stage.alone.hint' : 'stage.quiet.hint');
+    });
+    byId('stage-copy', HTMLButtonElement).addEventListener('click', () => void copyLink());
+    window.addEventListener('pagehide', () => {
+        if (session.state === 'joined')
+            session.leave();
+    });
+    document.addEventListener('visibilitychange', () => {
+        if (!document.hidden && chat.open)
+            chat.setOpen(true);
+    });
+    byId('join', HTMLElement).removeAttribute('aria-busy');
+    document.title = title(status);
+    (form.username.value ? form.button : form.username).focus();
+}
+
+/** @param {GroupStatus} status */
+function title(status) {
+    return `${status.displayName || status.name} · Perikon`;
+}
+
+/** @param {'join' | 'meeting'} name */
+function view(name) {
+    byId('join', HTMLElement).hidden = name !== 'join';
+    byId('meeting', HTMLElement).hidden = name !== 'meeting';
+}
+
+/** Copies the address of the group, without the invitation in it. */
+async function copyLink() {
+    const url = location.origin + location.pathname;
+    try {
+        await navigator.clipboard.writeText(url);
+        notify(text('stage.copied'));
+    } catch {
+        notify(text('stage.copy-failed', {url}), 'warning');
+    }
+}
+
+loadStatus().then(start, (error) => {
+    const notice = byId('join-notice', HTMLElement);
+    notice.textContent = error instanceof TypeError ? text('fail.unreachable')
+        : error instanceof Error ? error.message : String(error);
+    notice.classList.add('error');
+    notice.hidden = false;
+    byId('join-button', HTMLButtonElement).disabled = true;
+});

@@ -1,0 +1,217 @@
+/** @import {Credentials, GroupStatus} from '../protocol/types.js' */
+/** @import {Stream} from '../protocol.js' */
+/** @import {ChatMessage} from './logic/chatlog.js' */
+/** @import {Kick, Refusal} from './logic/refusal.js' */
+
+import {ServerConnection} from '../protocol.js';
+import {ChatLog} from './logic/chatlog.js';
+import {Emitter} from './logic/emitter.js';
+import {displayName} from './logic/names.js';
+import {ending, refusal} from './logic/refusal.js';
+import {text} from './text/text.js';
+
+/** @typedef {'idle' | 'joining' | 'joined'} State */
+/** @typedef {'info' | 'warning' | 'error'} Level */
+
+/**
+ * Being in a meeting, from joining to the end of it; knows nothing of the page.
+ *
+ * @extends {Emitter<{
+ *     state: [State],
+ *     refused: [Refusal],
+ *     ended: [message: string, wanted: boolean],
+ *     redirect: [url: string],
+ *     status: [GroupStatus],
+ *     permissions: [now: string[], before: string[] | null],
+ *     people: [],
+ *     came: [name: string],
+ *     went: [name: string],
+ *     chat: [ChatMessage],
+ *     chatcleared: [],
+ *     stream: [Stream],
+ *     mute: [by: string],
+ *     notice: [message: string, level: Level],
+ * }>}
+ */
+export class Session extends Emitter {
+    /** @param {GroupStatus} status Of the group to join. */
+    constructor(status) {
+        super();
+        this.status = status;
+        /** @type {State} */
+        this.state = 'idle';
+        this.connection = new ServerConnection();
+        this.chatLog = new ChatLog();
+        /** @private @type {Kick | null} */
+        this.kick = null;
+        /** @private The end is our doing. */
+        this.leaving = false;
+        /** @private Everybody who was there when we came has been told of. */
+        this.settled = false;
+        /** @private @type {Record<string, string>} */
+        this.names = {};
+    }
+
+    get permissions() {
+        return this.connection.permissions;
+    }
+
+    /**
+     * Answered by `state: joined`, `refused` or `ended`.
+     *
+     * @param {string} username
+     * @param {Credentials} credentials
+     */
+    join(username, credentials) {
+        const sc = this.connection = new ServerConnection();
+        this.kick = null;
+        this.leaving = this.settled = false;
+        this.setState('joining');
+        const withToken = typeof credentials === 'object' && credentials.type === 'token';
+
+        sc.onconnected = () => sc.join(this.status.name, username, credentials);
+        sc.onerror = (error) => this.emit('notice', String(error), 'error');
+        sc.onclose = (code, reason) => this.closed(code, reason);
+        sc.onuser = (id, kind) => this.userChanged(id, kind);
+        sc.ondownstream = (stream) => this.emit('stream', stream);
+        sc.onjoined = (kind, _group, permissions, status, _data, error, message) => {
+            if (kind === 'fail') {
+                this.leaving = true;
+                this.setState('idle');
+                this.emit('refused', refusal(error, message, withToken));
+                sc.close();
+            } else if (kind === 'redirect') {
+                this.leaving = true;
+                sc.close();
+                this.emit('redirect', message);
+            } else if (kind === 'join' || kind === 'change') {
+                this.joined(kind, permissions, status);
+            }
+        };
+        sc.onchat = (id, source, dest, name, time, privileged, history, kind, message) => {
+            if (typeof message !== 'string' || (kind !== '' && kind !== 'me'))
+                return;
+            const added = this.chatLog.add({id, source, dest, username: name, time, privileged,
+                history, kind, message});
+            if (added)
+                this.emit('chat', added);
+        };
+        sc.onclearchat = (id, userId) => {
+            this.chatLog.clear(id, userId);
+            this.emit('chatcleared');
+        };
+        sc.onusermessage = (source, _dest, name, _time, privileged, kind, _error, message) =>
+            this.told(source, name, privileged, kind, message);
+        sc.connect(this.status.endpoint ?? '');
+    }
+
+    /** @private @param {State} state */
+    setState(state) {
+        if (this.state !== state) {
+            this.state = state;
+            this.emit('state', state);
+        }
+    }
+
+    /**
+     * @private
+     * @param {'join' | 'change'} kind
+     * @param {string[]} permissions
+     * @param {GroupStatus} status
+     */
+    joined(kind, permissions, status) {
+        const before = this.lastPermissions;
+        this.lastPermissions = permissions;
+        // A lock that was opened is left out; the endpoint is only in `.status`.
+        this.status = {...this.status, locked: false, ...status};
+        if (kind === 'join') {
+            this.connection.request({'': ['audio', 'video']});
+            this.setState('joined');
+            setTimeout(() => this.settled = true, 1000);
+        }
+        this.emit('permissions', permissions, kind === 'join' ? null : before);
+        this.emit('status', this.status);
+    }
+
+    /** @private @type {string[]} */
+    lastPermissions = [];
+
+    /** @private @param {string} id @param {'add' | 'change' | 'delete'} kind */
+    userChanged(id, kind) {
+        const sc = this.connection;
+        if (kind === 'delete') {
+            if (this.state === 'joined' && id !== sc.id && sc.socket?.readyState === WebSocket.OPEN)
+                this.emit('went', displayName(this.names[id]));
+            delete this.names[id];
+        } else {
+            this.names[id] = sc.users[id]?.username ?? '';
+            if (kind === 'add' && this.settled && id !== sc.id)
+                this.emit('came', displayName(this.names[id]));
+        }
+        this.emit('people');
+    }
+
+    /**
+     * A message that is not chat.
+     *
+     * @private
+     * @param {string} source
+     * @param {string} username
+     * @param {boolean} privileged
+     * @param {string} kind
+     * @param {any} message
+     */
+    told(source, username, privileged, kind, message) {
+        // Anybody can send these kinds; only the server and operators are believed.
+        if (!privileged)
+            return;
+        const who = displayName(username);
+        switch (kind) {
+        case 'kicked':
+            this.kick = {who: username, message: typeof message === 'string' ? message : ''};
+            break;
+        case 'mute':
+            this.emit('mute', who);
+            break;
+        case 'userinfo':
+            this.emit('notice', text('action.identity', {
+                who: displayName(message?.username), address: String(message?.address ?? '?'),
+            }), 'info');
+            break;
+        case 'error':
+        case 'warning':
+        case 'info':
+            this.emit('notice', source ? text('server.from', {who, message: String(message)})
+                : text(kind === 'error' ? 'server.error' : 'server.warning',
+                    {message: String(message)}), kind);
+            break;
+        }
+    }
+
+    /** @private @param {number} code @param {string} reason */
+    closed(code, reason) {
+        const wasJoined = this.state === 'joined';
+        const wasIdle = this.state === 'idle';
+        this.setState('idle');
+        if (this.leaving) {
+            if (!wasIdle)
+                this.emit('ended', text('end.left'), true);
+            return;
+        }
+        this.emit('ended', ending(this.kick, code, reason, wasJoined), false);
+    }
+
+    leave() {
+        this.leaving = true;
+        this.connection.leave(this.status.name);
+        this.connection.close();
+    }
+
+    /**
+     * @param {string} id A client id.
+     * @returns {string} A name to show.
+     */
+    nameOf(id) {
+        return displayName(this.connection.users[id]?.username);
+    }
+}

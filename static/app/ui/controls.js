@@ -1,0 +1,98 @@
+/** @import {Session} from '../session.js' */
+/** @import {LocalMedia} from '../media/local.js' */
+
+import {text} from '../text/text.js';
+import {byId, setIcon} from './dom.js';
+import {notify} from './notices.js';
+
+/** The buttons for what we send. */
+export class Controls {
+    /** @param {Session} session @param {LocalMedia} media */
+    constructor(session, media) {
+        this.session = session;
+        this.media = media;
+        this.mic = byId('control-mic', HTMLButtonElement);
+        this.cam = byId('control-cam', HTMLButtonElement);
+        this.screen = byId('control-screen', HTMLButtonElement);
+        // Phones cannot share their screen.
+        this.screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
+        this.on(this.mic, () => media.setMicrophone(!media.microphoneOn));
+        this.on(this.cam, () => media.setCamera(!media.cameraOn));
+        this.on(this.screen, () => media.setScreen(!media.screenOn));
+        byId('control-leave', HTMLButtonElement).addEventListener('click', () => session.leave());
+        media.on('change', () => this.update());
+        media.on('problem', (message) => notify(message, 'error'));
+        session.on('permissions', (now, before) => {
+            this.update();
+            this.tell(now, before);
+        });
+        this.update();
+    }
+
+    /**
+     * A button that may not be used says why when it is pressed.
+     *
+     * @private
+     * @param {HTMLButtonElement} button
+     * @param {() => Promise<void>} act
+     */
+    on(button, act) {
+        button.addEventListener('click', async () => {
+            if (!this.session.permissions.includes('present')) {
+                notify(text('present.denied'), 'warning');
+                return;
+            }
+            button.classList.add('busy');
+            await act();
+            button.classList.remove('busy');
+        });
+    }
+
+    /** @private */
+    update() {
+        const {media} = this;
+        const denied = !this.session.permissions.includes('present');
+        show(this.mic, media.microphoneOn, denied, media.microphoneOn ? 'mic' : 'mic-off',
+            text(media.microphoneOn ? 'control.mute' : 'control.unmute'));
+        show(this.cam, media.cameraOn, denied, media.cameraOn ? 'camera' : 'camera-off',
+            text(media.cameraOn ? 'control.cam.off' : 'control.cam.on'));
+        show(this.screen, media.screenOn, denied, media.screenOn ? 'screen-off' : 'screen',
+            text(media.screenOn ? 'control.screen.off' : 'control.screen.on'));
+    }
+
+    /**
+     * Says what has changed about our rights.
+     *
+     * @private
+     * @param {string[]} now
+     * @param {string[] | null} before Null when joining.
+     */
+    tell(now, before) {
+        if (!before) {
+            if (!now.includes('present'))
+                notify(text('present.none'));
+            return;
+        }
+        if (now.includes('present') !== before.includes('present'))
+            notify(text(now.includes('present') ? 'present.granted' : 'present.revoked'));
+        if (now.includes('op') !== before.includes('op'))
+            notify(text(now.includes('op') ? 'op.granted' : 'op.revoked'));
+    }
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {boolean} on
+ * @param {boolean} denied
+ * @param {string} icon
+ * @param {string} label
+ */
+function show(button, on, denied, icon, label) {
+    button.classList.toggle('on', on);
+    button.setAttribute('aria-disabled', String(denied));
+    setIcon(button, icon);
+    const words = button.querySelector('.control-label');
+    if (words)
+        words.textContent = label;
+    button.title = label;
+}

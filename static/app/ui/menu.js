@@ -1,0 +1,74 @@
+/** A menu that opens at a button, by the pattern of WAI-ARIA. */
+
+import {h, icon} from './dom.js';
+
+/**
+ * @typedef {object} MenuItem
+ * @property {string} label
+ * @property {string} icon
+ * @property {boolean} [danger]
+ * @property {() => void} act
+ */
+
+/**
+ * Opens a menu under (or above) a button; there is never more than one.
+ *
+ * @param {HTMLElement} button
+ * @param {MenuItem[]} items
+ */
+export function openMenu(button, items) {
+    const close = (/** @type {boolean} */ refocus) => {
+        menu.remove();
+        button.setAttribute('aria-expanded', 'false');
+        document.removeEventListener('pointerdown', outside, true);
+        window.removeEventListener('resize', shut);
+        if (refocus)
+            button.focus();
+    };
+    const shut = () => close(false);
+    const outside = (/** @type {Event} */ event) => {
+        if (event.target instanceof Node && !menu.contains(event.target))
+            close(false);
+    };
+    const entries = items.map((item) => h('button', {
+        type: 'button', role: 'menuitem', tabindex: '-1',
+        class: item.danger ? 'menu-item menu-danger' : 'menu-item',
+        onclick: () => {
+            close(true);
+            item.act();
+        },
+    }, icon(item.icon), item.label));
+    const menu = h('div', {class: 'menu', role: 'menu',
+        'aria-label': button.getAttribute('aria-label'),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+            const at = entries.findIndex((entry) => entry === document.activeElement);
+            const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1}[event.key];
+            if (to !== undefined) {
+                entries.at(to % entries.length)?.focus();
+                event.preventDefault();
+            } else if (event.key === 'Escape' || event.key === 'Tab') {
+                event.preventDefault();
+                event.stopPropagation();
+                close(true);
+            }
+        },
+    }, ...entries);
+    document.body.append(menu);
+    place(menu, button.getBoundingClientRect());
+    button.setAttribute('aria-expanded', 'true');
+    document.addEventListener('pointerdown', outside, true);
+    window.addEventListener('resize', shut);
+    entries[0]?.focus();
+}
+
+/** @param {HTMLElement} menu @param {DOMRect} at */
+function place(menu, at) {
+    const margin = 8;
+    const {width, height} = menu.getBoundingClientRect();
+    const left = Math.min(Math.max(margin, at.right - width), innerWidth - width - margin);
+    const below = at.bottom + 4;
+    const top = below + height + margin <= innerHeight ? below
+        : Math.max(margin, at.top - height - 4);
+    menu.style.left = `${left}px`;
+    menu.style.top = `${top}px`;
+}

@@ -1,0 +1,264 @@
+/** @import {ServerConnection} from './connection.js' */
+/** @import {MediaRequest, TrackStats} from './types.js' */
+
+import {sample} from './stats.js';
+
+/** A connection that is merely interrupted is given this long to mend itself, ms. */
+const RESTART_AFTER = 4_000;
+
+/**
+ * Related tracks that travel together, such as a camera and its microphone: *up* when we send
+ * them, *down* when we receive them. Every callback is called with the stream as `this`.
+ */
+export class Stream {
+    /**
+     * Made by {@link ServerConnection#newUpStream} and by the server's offers only.
+     *
+     * @param {ServerConnection} sc
+     * @param {string} id
+     * @param {string} localId
+     * @param {boolean} up
+     */
+    constructor(sc, id, localId, up) {
+        this.sc = sc;
+        /** The id on the wire. */
+        this.id = id;
+        /** Stays the same when the stream is replaced by another. */
+        this.localId = localId;
+        this.up = up;
+        /** `camera`, `screenshare` or `video`. */
+        this.label = '';
+        /** The client id of who sends it. */
+        this.source = '';
+        /** The name of who sends it. */
+        this.username = '';
+        /** The tracks. */
+        this.stream = new MediaStream();
+        /** Figures by track id, see {@link setStatsInterval}.
+         * @type {Record<string, TrackStats>} */
+        this.stats = {};
+        /** For the application. @type {Record<string, any>} */
+        this.userdata = {};
+        /** The id of the stream that the first offer replaces. @type {string | undefined} */
+        this.replaces = undefined;
+        /** The server has heard of it. */
+        this.offered = false;
+        /** @readonly */
+        this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
+        this.isClosed = false;
+
+        /** It ended; `replace` when another with the same `localId` follows at once.
+         * @type {null | ((replace: boolean) => void)} */
+        this.onclose = null;
+        /** @type {null | ((error: unknown) => void)} */
+        this.onerror = null;
+        /** The server refuses it; it is closed next. @type {null | (() => void)} */
+        this.onabort = null;
+        /** A track arrived. @type {null | ((track: MediaStreamTrack,
+         *     transceiver: RTCRtpTransceiver, stream: MediaStream) => void)} */
+        this.ondowntrack = null;
+        /** @type {null | ((status: RTCIceConnectionState) => void)} */
+        this.onstatus = null;
+        /** An offer was answered. @type {null | (() => void)} */
+        this.onnegotiationcompleted = null;
+        /** @type {null | ((stats: Record<string, TrackStats>) => void)} */
+        this.onstats = null;
+
+        /** @private Candidates that came before the description. @type {RTCIceCandidateInit[]} */
+        this.early = [];
+        /** @private Negotiations run one after the other. @type {Promise<void>} */
+        this.queue = Promise.resolve();
+        /** @private @type {ReturnType<typeof setInterval> | undefined} */
+        this.statsTimer = undefined;
+        /** @private @type {ReturnType<typeof setTimeout> | undefined} */
+        this.restartTimer = undefined;
+        this.listen();
+    }
+
+    /** @private */
+    listen() {
+        const {pc} = this;
+        if (this.up)
+            pc.onnegotiationneeded = () => this.offer();
+        pc.onicecandidate = ({candidate}) => {
+            if (candidate?.candidate)
+                this.sc.send({type: 'ice', id: this.id, candidate: candidate.toJSON()});
+        };
+        pc.oniceconnectionstatechange = () => {
+            clearTimeout(this.restartTimer);
+            if (pc.iceConnectionState === 'failed')
+                this.restartIce();
+            else if (pc.iceConnectionState === 'disconnected')
+                this.restartTimer = setTimeout(() => this.restartIce(), RESTART_AFTER);
+            this.onstatus?.call(this, pc.iceConnectionState);
+        };
+        pc.ontrack = ({track, transceiver}) => {
+            this.stream.addTrack(track);
+            const user = this.sc.users[this.source];
+            if (user) {
+                const kinds = user.streams[this.label] ??= {audio: false, video: false};
+                kinds[/** @type {'audio' | 'video'} */ (track.kind)] = true;
+                this.sc.onuser?.call(this.sc, this.source, 'change');
+            }
+            this.ondowntrack?.call(this, track, transceiver, this.stream);
+        };
+    }
+
+    /**
+     * Runs `step` after the negotiations before it; a failure is told and ends the stream.
+     *
+     * @private
+     * @param {() => Promise<void>} step
+     * @returns {Promise<void>}
+     */
+    next(step) {
+        this.queue = this.queue.then(async () => {
+            if (this.isClosed)
+                return;
+            try {
+                await step();
+            } catch (error) {
+                if (this.isClosed)
+                    return;
+                this.onerror?.call(this, error);
+                this.abort();
+                this.close();
+            }
+        });
+        return this.queue;
+    }
+
+    /** Offers what there is to send, anew if it was offered before. */
+    offer() {
+        return this.next(async () => {
+            // Asked again by the peer connection once the answer is there.
+            if (this.pc.signalingState !== 'stable')
+                return;
+            await this.pc.setLocalDescription();
+            if (this.isClosed)
+                return;
+            const {sc, id, label} = this;
+            sc.send({
+                type: 'offer', id, label, source: sc.id, username: sc.username ?? undefined,
+                replace: this.offered ? undefined : this.replaces,
+                sdp: this.pc.localDescription?.sdp,
+            });
+            this.offered = true;
+        });
+    }
+
+    /**
+     * The server answered our offer.
+     *
+     * @param {string} sdp
+     */
+    answered(sdp) {
+        return this.next(async () => {
+            await this.pc.setRemoteDescription({type: 'answer', sdp});
+            await this.addEarly();
+            this.onnegotiationcompleted?.call(this);
+        });
+    }
+
+    /**
+     * Answers an offer of the server.
+     *
+     * @param {string} sdp
+     */
+    accept(sdp) {
+        return this.next(async () => {
+            await this.pc.setRemoteDescription({type: 'offer', sdp});
+            await this.addEarly();
+            await this.pc.setLocalDescription();
+            if (this.isClosed)
+                return;
+            this.sc.send({type: 'answer', id: this.id, sdp: this.pc.localDescription?.sdp});
+            this.onnegotiationcompleted?.call(this);
+        });
+    }
+
+    /** @param {RTCIceCandidateInit} candidate One of the server's. */
+    async addCandidate(candidate) {
+        if (!this.pc.remoteDescription) {
+            this.early.push(candidate);
+            return;
+        }
+        try {
+            await this.pc.addIceCandidate(candidate);
+        } catch (error) {
+            // One bad candidate is no reason to lose the others, nor is one of an old generation.
+            if (!this.isClosed)
+                console.warn('Candidate refused', candidate.candidate, error);
+        }
+    }
+
+    /** @private */
+    async addEarly() {
+        for (const candidate of this.early.splice(0))
+            await this.addCandidate(candidate);
+    }
+
+    /** Looks for a new path through the network. */
+    restartIce() {
+        if (this.isClosed)
+            return;
+        if (this.up)
+            this.pc.restartIce();
+        else
+            this.sc.send({type: 'renegotiate', id: this.id});
+    }
+
+    /**
+     * Narrows or widens what we want of a down stream, whatever its label.
+     *
+     * @param {MediaRequest[]} what
+     */
+    requestStream(what) {
+        this.sc.send({type: 'requestStream', id: this.id, request: what});
+    }
+
+    /**
+     * Calls {@link onstats} every so often.
+     *
+     * @param {number} ms 0 ends it.
+     */
+    setStatsInterval(ms) {
+        clearInterval(this.statsTimer);
+        if (ms > 0) {
+            this.statsTimer = setInterval(async () => {
+                this.stats = await sample(this.pc, this.up, this.stats);
+                if (!this.isClosed)
+                    this.onstats?.call(this, this.stats);
+            }, ms);
+        }
+    }
+
+    /** Refuses a down stream; the server closes it. */
+    abort() {
+        if (!this.up && !this.isClosed)
+            this.sc.send({type: 'abort', id: this.id});
+    }
+
+    /**
+     * Ends the stream here, and at the server if it goes up.
+     *
+     * @param {boolean} [replace] Another with the same `localId` follows.
+     */
+    close(replace = false) {
+        if (this.isClosed)
+            return;
+        this.isClosed = true;
+        clearInterval(this.statsTimer);
+        clearTimeout(this.restartTimer);
+        if (this.up && this.offered && !replace)
+            this.sc.send({type: 'close', id: this.id});
+        this.pc.close();
+        delete (this.up ? this.sc.up : this.sc.down)[this.id];
+        const user = this.sc.users[this.source];
+        if (user?.streams[this.label]) {
+            delete user.streams[this.label];
+            this.sc.onuser?.call(this.sc, this.source, 'change');
+        }
+        this.onclose?.call(this, replace);
+    }
+}
