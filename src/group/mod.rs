@@ -1,1 +1,35 @@
-//! (to come)
+//! Groups: their descriptions, who may join, who is inside, and what was said.
+//!
+//! A [`Group`] never waits: each of its methods takes its lock, changes it, and puts what members
+//! must be told into their bounded [`Mailbox`]es before it unlocks, so that all members see the
+//! same order. Files are read and passwords hashed by [`Registry`], outside of any lock and off
+//! the async threads.
+
+mod action;
+mod credentials;
+mod description;
+mod error;
+mod history;
+mod mailbox;
+mod membership;
+mod name;
+mod notice;
+mod permission;
+mod registry;
+mod status;
+mod stream;
+mod watch;
+
+pub use action::Grant;
+pub use credentials::{Credentials, Password};
+pub use description::{ClientPattern, Description, DescriptionError, UserDescription};
+pub use error::GroupError;
+pub use history::{ChatMessage, Clear, History};
+pub use mailbox::{Mailbox, MailboxClosed, MailboxLimits};
+pub use membership::{Group, JoinRequest};
+pub use name::{is_legal_name, is_legal_username};
+pub use notice::{Kick, Membership, Notice, PeerChange, User, UserChange, UserMessage};
+pub use permission::{Permissions, Role, RoleOrList};
+pub use registry::{JoinError, Newcomer, Registry};
+pub use status::{BaseUrl, BaseUrlError, Status};
+pub use stream::{PublishedStream, PublishedTrack};

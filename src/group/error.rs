@@ -1,0 +1,71 @@
+//! Why something about a group was refused.
+
+/// Why a group, or a place in it, was refused. The text is what the user is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// The name can be no group's.
+    #[error("illegal group name")]
+    IllegalName,
+    /// There is no file for it, or the file was removed.
+    #[error("group does not exist")]
+    DoesNotExist,
+    /// Its file cannot be read or understood, and no good version is known. The log says why.
+    #[error("the description of this group is broken, ask its administrator to mend it")]
+    Broken,
+    /// Wrong password, unknown user, or a username that can be no one's.
+    #[error("not authorised")]
+    NotAuthorised,
+    /// Neither username nor token was given.
+    #[error("username required")]
+    UsernameRequired,
+    /// The token lets everyone in but those who have a password of their own.
+    #[error("not authorised: this username is taken")]
+    DuplicateUsername,
+    /// `max-clients` is reached.
+    #[error("too many users")]
+    TooManyUsers,
+    /// An operator, or `autolock`, locked it: the message of the lock.
+    #[error("{0}")]
+    Locked(String),
+    /// `not-before` is to come.
+    #[error("this group is not open yet")]
+    NotOpenYet,
+    /// `expires` is past.
+    #[error("this group is closed")]
+    Closed,
+    /// `autokick` needs an operator inside.
+    #[error("there are no operators in this group")]
+    NoOperators,
+    /// It lives elsewhere: at this URL.
+    #[error("this group is at {0}")]
+    Redirect(String),
+    /// Another client inside has the same id.
+    #[error("duplicate client id")]
+    DuplicateId,
+    /// No client of the group has this id. The text depends on what was asked.
+    #[error("no such user")]
+    NoSuchUser,
+    /// The stream id is taken by someone else.
+    #[error("this stream id is in use")]
+    DuplicateStream,
+    /// More than is kept for one client or group.
+    #[error("too much data")]
+    TooMuchData,
+    /// The server is shutting down.
+    #[error("server is shutting down")]
+    ShuttingDown,
+    /// Not the user's fault; the log says more.
+    #[error("internal server error")]
+    Internal,
+}
+
+impl GroupError {
+    /// The stable code for programs (`error` of the protocol), where there is one.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::UsernameRequired => Some("need-username"),
+            Self::DuplicateUsername => Some("duplicate-username"),
+            _ => None,
+        }
+    }
+}

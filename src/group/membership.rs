@@ -1,0 +1,393 @@
+//! A group: who is inside, and what it takes to come in.
+
+use super::description::Description;
+use super::error::GroupError;
+use super::history::History;
+use super::mailbox::Mailbox;
+use super::notice::{Kick, Membership, Notice, User, UserChange};
+use super::permission::Permissions;
+use super::registry::Source;
+use super::status::{BaseUrl, Status};
+use super::stream::PublishedStream;
+use crate::net::ShardId;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The text of a lock that has no message of its own.
+const LOCKED: &str = "this group is locked";
+/// Why `autokick` empties a group, and keeps it empty.
+const NO_OPERATORS: &str = "there are no operators in this group";
+
+/// Someone whose credentials were found good and who now wants in.
+#[derive(Debug, Clone)]
+pub struct JoinRequest {
+    /// The client id, unique in the group.
+    pub id: String,
+    /// The name that the credentials allow.
+    pub username: String,
+    /// What the credentials allow.
+    pub permissions: Permissions,
+    /// What the client says of itself.
+    pub data: Map<String, Value>,
+    /// Where it connects from.
+    pub address: Option<SocketAddr>,
+    /// Where it is told things.
+    pub mailbox: Arc<Mailbox>,
+}
+
+/// The description changed since the credentials were checked: check them again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stale;
+
+/// A group. See the module for how it tells its members.
+#[derive(Debug)]
+pub struct Group {
+    name: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) description: Arc<Description>,
+    pub(super) source: Source,
+    /// Its file is gone: those inside stay.
+    pub(super) removed: bool,
+    /// The message for those who are kept out.
+    pub(super) locked: Option<String>,
+    pub(super) members: BTreeMap<String, Member>,
+    pub(super) history: History,
+    pub(super) data: Arc<Map<String, Value>>,
+    pub(super) streams: BTreeMap<String, Arc<PublishedStream>>,
+    pub(super) shard: Option<ShardId>,
+    pub(super) can_change_password: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) user: Arc<User>,
+    pub(super) mailbox: Arc<Mailbox>,
+}
+
+impl Group {
+    pub(super) fn new(
+        name: String,
+        description: Description,
+        source: Source,
+        can_change_password: bool,
+    ) -> Self {
+        let locked = description.autolock.then(|| LOCKED.to_owned());
+        let state = State {
+            description: Arc::new(description),
+            source,
+            removed: false,
+            locked,
+            members: BTreeMap::new(),
+            history: History::default(),
+            data: Arc::default(),
+            streams: BTreeMap::new(),
+            shard: None,
+            can_change_password,
+        };
+        Self {
+            name,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug, but not one that should close the group to all.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is in force now.
+    pub fn description(&self) -> Arc<Description> {
+        Arc::clone(&self.state().description)
+    }
+
+    /// How many are inside.
+    pub fn client_count(&self) -> usize {
+        self.state().members.len()
+    }
+
+    /// Everyone inside.
+    pub fn users(&self) -> Vec<Arc<User>> {
+        self.state()
+            .members
+            .values()
+            .map(|member| Arc::clone(&member.user))
+            .collect()
+    }
+
+    /// What everyone may know. Only names if the group lives elsewhere.
+    pub fn status(&self, base: &BaseUrl) -> Status {
+        let state = self.state();
+        let description = &state.description;
+        if !description.redirect.is_empty() {
+            return Status {
+                name: self.name.clone(),
+                redirect: Some(description.redirect.clone()),
+                display_name: description.display_name.clone(),
+                description: description.description.clone(),
+                ..Status::default()
+            };
+        }
+        let mut status = self.status_inside(&state);
+        status.location = Some(base.location(&self.name));
+        status.endpoint = Some(base.endpoint());
+        status.can_change_password = false;
+        if !description.public {
+            status.locked = false;
+            status.client_count = None;
+        }
+        status
+    }
+
+    /// What members are told.
+    fn status_inside(&self, state: &State) -> Status {
+        let description = &state.description;
+        Status {
+            name: self.name.clone(),
+            display_name: description.display_name.clone(),
+            description: description.description.clone(),
+            auth_server: description.auth_server.clone(),
+            auth_portal: description.auth_portal.clone(),
+            locked: state.locked.is_some(),
+            client_count: Some(state.members.len()),
+            can_change_password: state.can_change_password,
+            ..Status::default()
+        }
+    }
+
+    /// Lets a client in whose credentials were checked against `description`, tells it of the
+    /// group, and the others of it. Operators pass locks and limits.
+    pub(super) fn join(
+        &self,
+        request: JoinRequest,
+        description: &Arc<Description>,
+        now: Timestamp,
+    ) -> Result<Result<(), GroupError>, Stale> {
+        let mut state = self.state();
+        if !Arc::ptr_eq(&state.description, description) {
+            return Err(Stale);
+        }
+        if let Err(error) = state.admit(&request, now) {
+            return Ok(Err(error));
+        }
+        let user = Arc::new(User {
+            id: request.id.clone(),
+            username: request.username,
+            permissions: request.permissions,
+            data: Arc::new(request.data),
+            address: request.address,
+        });
+        let mailbox = request.mailbox;
+        let member = Member {
+            user: Arc::clone(&user),
+            mailbox: Arc::clone(&mailbox),
+        };
+        let before: Vec<Arc<User>> = state
+            .members
+            .values()
+            .map(|member| Arc::clone(&member.user))
+            .collect();
+        for other in state.members.values() {
+            other
+                .mailbox
+                .push(Notice::User(UserChange::Add, Arc::clone(&user)));
+        }
+        state.members.insert(request.id, member);
+
+        mailbox.push(Notice::Joined(Box::new(self.membership(&state, &user))));
+        let age = state.description.history_age();
+        state.history.expire(now, age);
+        for message in state.history.iter() {
+            mailbox.push(Notice::History(Arc::clone(message)));
+        }
+        mailbox.push(Notice::User(UserChange::Add, user));
+        for other in before {
+            mailbox.push(Notice::User(UserChange::Add, other));
+        }
+        Ok(Ok(()))
+    }
+
+    pub(super) fn membership(&self, state: &State, user: &User) -> Membership {
+        Membership {
+            group: self.name.clone(),
+            username: user.username.clone(),
+            permissions: user.permissions.clone(),
+            status: self.status_inside(state),
+            data: Arc::clone(&state.data),
+        }
+    }
+
+    /// Takes a client out, with its streams, and tells everyone. Nothing if it is not inside.
+    pub fn leave(&self, id: &str) {
+        let mut state = self.state();
+        let Some(member) = state.members.remove(id) else {
+            return;
+        };
+        let streams: Vec<_> = state
+            .streams
+            .values()
+            .filter(|stream| stream.source == id)
+            .cloned()
+            .collect();
+        for stream in streams {
+            state.streams.remove(&stream.id);
+            state.tell_all(&Notice::Unpublished(stream));
+        }
+        member.mailbox.push(Notice::Left(Box::new(
+            self.membership(&state, &member.user),
+        )));
+        state.tell_all(&Notice::User(UserChange::Delete, Arc::clone(&member.user)));
+        if state.members.is_empty() {
+            state.shard = None;
+        }
+        if member.user.permissions.is_op() {
+            self.operators_changed(&mut state);
+        }
+    }
+
+    /// Puts what `autolock` and `autokick` ask for into force.
+    pub(super) fn operators_changed(&self, state: &mut State) {
+        if state.has_operator() {
+            return;
+        }
+        if state.description.autolock && state.locked.is_none() {
+            state.locked = Some(LOCKED.to_owned());
+            self.tell_changed(state);
+        }
+        if state.description.autokick {
+            let kick = Kick {
+                by: None,
+                message: NO_OPERATORS.to_owned(),
+            };
+            state.tell_all(&Notice::Kicked(kick));
+        }
+    }
+
+    /// Tells every member how the group is now.
+    pub(super) fn tell_changed(&self, state: &State) {
+        for member in state.members.values() {
+            let membership = self.membership(state, &member.user);
+            member.mailbox.push(Notice::Changed(Box::new(membership)));
+        }
+    }
+
+    /// A new version of its file is in force.
+    pub(super) fn update(&self, description: Description, source: Source) {
+        let mut state = self.state();
+        state.source = source;
+        state.removed = false;
+        if *state.description == description {
+            return;
+        }
+        state.description = Arc::new(description);
+        let locked_before = state.locked.is_some();
+        self.operators_changed(&mut state);
+        // If autolock has just locked it, everyone was told of everything.
+        if state.locked.is_some() == locked_before {
+            self.tell_changed(&state);
+        }
+    }
+
+    /// Its file is gone: those inside stay, no one else comes in.
+    pub(super) fn file_removed(&self) {
+        self.state().removed = true;
+    }
+
+    /// Where its file is, and which version is in force.
+    pub(super) fn source(&self) -> Source {
+        self.state().source.clone()
+    }
+
+    /// Whether it can be forgotten without anyone noticing.
+    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+        let mut state = self.state();
+        let age = state.description.history_age();
+        state.history.expire(now, age);
+        state.members.is_empty() && (state.removed || state.history.is_empty())
+    }
+
+    /// Whether its file is gone.
+    pub(super) fn is_removed(&self) -> bool {
+        self.state().removed
+    }
+
+    /// The shard its streams live on; `choose` is asked when it has none yet.
+    pub fn shard(&self, choose: impl FnOnce() -> ShardId) -> ShardId {
+        *self.state().shard.get_or_insert_with(choose)
+    }
+}
+
+impl State {
+    pub(super) fn has_operator(&self) -> bool {
+        self.members
+            .values()
+            .any(|member| member.user.permissions.is_op())
+    }
+
+    fn admit(&self, request: &JoinRequest, now: Timestamp) -> Result<(), GroupError> {
+        if self.removed {
+            return Err(GroupError::DoesNotExist);
+        }
+        if !request.permissions.is_op() {
+            let description = &self.description;
+            if let Some(message) = &self.locked {
+                return Err(GroupError::Locked(message.clone()));
+            }
+            if description.not_before.is_some_and(|time| now < time) {
+                return Err(GroupError::NotOpenYet);
+            }
+            if description.expires.is_some_and(|time| now > time) {
+                return Err(GroupError::Closed);
+            }
+            if description.autokick && !self.has_operator() {
+                return Err(GroupError::NoOperators);
+            }
+            if usize::try_from(description.max_clients)
+                .is_ok_and(|limit| limit > 0 && self.members.len() >= limit)
+            {
+                return Err(GroupError::TooManyUsers);
+            }
+        }
+        if self.members.contains_key(&request.id) {
+            return Err(GroupError::DuplicateId);
+        }
+        Ok(())
+    }
+
+    /// Tells every member the same.
+    pub(super) fn tell_all(&self, notice: &Notice) {
+        for member in self.members.values() {
+            member.mailbox.push(notice.clone());
+        }
+    }
+
+    pub(super) fn member(&self, id: &str) -> Result<&Member, GroupError> {
+        self.members.get(id).ok_or(GroupError::NoSuchUser)
+    }
+
+    /// The member if it may do what `permission` says.
+    pub(super) fn permitted(&self, id: &str, permission: &str) -> Result<&Member, GroupError> {
+        let member = self.members.get(id).ok_or(GroupError::NotAuthorised)?;
+        if member.user.permissions.has(permission) {
+            Ok(member)
+        } else {
+            Err(GroupError::NotAuthorised)
+        }
+    }
+
+    pub(super) fn set_locked(&mut self, message: Option<&str>) {
+        self.locked =
+            message.map(|message| if message.is_empty() { LOCKED } else { message }.to_owned());
+    }
+}
