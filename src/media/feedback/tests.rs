@@ -122,7 +122,7 @@ fn a_nack_packs_neighbours_into_one_word() {
 
 #[test]
 fn a_nack_of_nothing_is_not_written() {
-    assert_eq!(written(|compound| compound.nack(ME, YOU, &[])), []);
+    assert_eq!(written(|compound| compound.nack(ME, YOU, &[])), [0_u8; 0]);
 }
 
 #[test]
