@@ -1,6 +1,7 @@
 //! One RTP packet and what is known about a track. Pure: no clock, no socket, no randomness.
 
 pub mod cache;
+pub mod codec;
 mod codec_name;
 pub mod feedback;
 pub mod keyframe;
