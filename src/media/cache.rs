@@ -18,7 +18,7 @@ pub struct Meta {
     pub len: u16,
     /// A keyframe begins here.
     pub keyframe: bool,
-    filled: bool,
+    pub(super) filled: bool,
 }
 
 /// The ring. A packet's place is its sequence number modulo the ring's size.

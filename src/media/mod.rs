@@ -3,11 +3,14 @@
 pub mod cache;
 pub mod codec;
 mod codec_name;
+pub mod down;
 pub mod feedback;
 pub mod keyframe;
 pub mod nack;
 pub mod packet;
 pub mod rate;
 pub mod seq;
+pub mod seqmap;
+pub mod up;
 
 pub use codec_name::{Codec, Kind};

@@ -1,10 +1,19 @@
 //! All shards of the process, as signalling sees them.
 
-use crate::shard::{Command, Event, PeerId, ShardStats};
+use super::bind;
+use super::driver::{Driver, Message};
+use crate::media::feedback::NtpClock;
+use crate::shard::{Command, Event, PeerId, Shard, ShardConfig, ShardStats};
 use crate::transport::description::Fingerprint;
+use crate::transport::identity::Identity;
+use mio::Waker;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, oneshot};
 
 /// A shard of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +61,27 @@ pub enum EngineError {
 pub struct Engine {
     fingerprint: Fingerprint,
     next_peer: AtomicU64,
+    shards: Vec<ShardHandle>,
+}
+
+#[derive(Debug)]
+struct ShardHandle {
+    messages: Sender<Message>,
+    waker: Arc<Waker>,
+    candidates: Vec<SocketAddr>,
+    /// Peers it has.
+    load: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ShardHandle {
+    fn tell(&self, message: Message) {
+        if self.messages.send(message).is_err() {
+            tracing::error!("a media thread has ended");
+        } else if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "cannot wake a media thread");
+        }
+    }
 }
 
 impl Engine {
@@ -61,12 +91,78 @@ impl Engine {
     /// # Errors
     /// When a socket cannot be bound, or a thread not started.
     pub fn start(
-        _config: &EngineConfig,
+        config: &EngineConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<(ShardId, Event)>), EngineError> {
-        let (_events, receiver) = mpsc::unbounded_channel();
+        let failed = |error: &dyn std::fmt::Display| EngineError::Start(error.to_string());
+        let identity = Identity::generate().map_err(|error| failed(&error))?;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let addresses = if config.addresses.is_empty() {
+            bind::interface_addresses()
+        } else {
+            config.addresses.clone()
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let clock = NtpClock::new(
+            Instant::now(),
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
+        );
+        let mut shards = Vec::new();
+        let mut ports = config.ports;
+        for number in 0..bind::shard_count(config.ports, cores) {
+            let sockets = match bind::bind(&addresses, ports) {
+                Ok(sockets) => sockets,
+                // A range that other programs have eaten into carries fewer shards.
+                Err(error) if number > 0 => {
+                    tracing::warn!(%error, "fewer media threads than cores");
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let candidates = sockets
+                .iter()
+                .map(std::net::UdpSocket::local_addr)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| failed(&error))?;
+            if let (PortRange::Between(_, high), Some(first)) = (ports, candidates.first()) {
+                // The next shard looks behind this one's port.
+                ports = PortRange::Between(first.port().saturating_add(1), high);
+            }
+            let shard = Shard::new(ShardConfig {
+                identity: identity.clone(),
+                locals: candidates.clone(),
+                clock,
+                seed: rand::random(),
+            });
+            let load = Arc::new(AtomicUsize::new(0));
+            let (messages, inbox) = std::sync::mpsc::channel();
+            let (driver, waker) = Driver::new(
+                ShardId(number),
+                shard,
+                sockets,
+                inbox,
+                events.clone(),
+                Arc::clone(&load),
+            )
+            .map_err(|error| failed(&error))?;
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{number}"))
+                .spawn(move || driver.run())
+                .map_err(|error| failed(&error))?;
+            tracing::info!(shard = number, addresses = ?candidates, "media");
+            shards.push(ShardHandle {
+                messages,
+                waker,
+                candidates,
+                load,
+                thread: Some(thread),
+            });
+        }
         let engine = Self {
-            fingerprint: Fingerprint::Sha256([0; 32]),
+            fingerprint: identity.fingerprint().clone(),
             next_peer: AtomicU64::new(1),
+            shards,
         };
         Ok((engine, receiver))
     }
@@ -83,19 +179,61 @@ impl Engine {
 
     /// Where a new group should live.
     pub fn least_loaded(&self) -> ShardId {
-        ShardId(0)
+        let loads = self
+            .shards
+            .iter()
+            .map(|shard| shard.load.load(Ordering::Relaxed));
+        ShardId(
+            loads
+                .enumerate()
+                .min_by_key(|(_, load)| *load)
+                .map_or(0, |(at, _)| at),
+        )
     }
 
     /// The addresses that a shard's peers announce as host candidates.
-    pub fn candidates(&self, _shard: ShardId) -> &[SocketAddr] {
-        &[]
+    pub fn candidates(&self, shard: ShardId) -> &[SocketAddr] {
+        self.shards
+            .get(shard.0)
+            .map_or(&[], |shard| &shard.candidates)
     }
 
     /// Tells a shard. Never blocks; commands of one caller arrive in order.
-    pub fn send(&self, _shard: ShardId, _command: Command) {}
+    pub fn send(&self, shard: ShardId, command: Command) {
+        if let Some(shard) = self.shards.get(shard.0) {
+            shard.tell(Message::Command(Box::new(command)));
+        }
+    }
 
     /// A snapshot of every shard's figures.
     pub async fn stats(&self) -> Vec<(ShardId, ShardStats)> {
-        Vec::new()
+        let mut replies = Vec::new();
+        for (at, shard) in self.shards.iter().enumerate() {
+            let (reply, answer) = oneshot::channel();
+            shard.tell(Message::Stats(reply));
+            replies.push((ShardId(at), answer));
+        }
+        let mut all = Vec::new();
+        for (shard, answer) in replies {
+            if let Ok(stats) = answer.await {
+                all.push((shard, stats));
+            }
+        }
+        all
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for shard in &self.shards {
+            shard.tell(Message::Stop);
+        }
+        for shard in &mut self.shards {
+            if let Some(thread) = shard.thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("a media thread panicked");
+            }
+        }
     }
 }

@@ -64,8 +64,8 @@ pub enum Command {
     UpdateUp {
         /// An up peer.
         peer: PeerId,
-        /// The new credentials of both ends when the offer restarts ICE.
-        restart: Option<(IceCredentials, IceCredentials)>,
+        /// When the offer restarts ICE: the credentials of the answer, and what the offer said.
+        restart: Option<(IceCredentials, RemoteTransport)>,
         /// All tracks, old ones first.
         tracks: Vec<UpTrackConfig>,
     },

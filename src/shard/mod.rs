@@ -1,8 +1,302 @@
 //! The forwarding engine: all peers of one core. Pure: it is told the time, the datagrams and
 //! the commands, and answers with datagrams, events and its next timeout.
+//!
+//! Its driver calls `handle_*` as things happen and then [`Shard::poll_transmit`] until the
+//! shard has nothing more to send. Packets of one turn go out together, receiver by receiver.
 
+mod batch;
+mod command;
+mod drops;
+mod feedback;
+mod flush;
 mod message;
+mod peer;
+mod receive;
+mod route;
+mod stats;
 
+pub use batch::{Batch, Send};
+pub use drops::Drop;
 pub use message::{
     Command, DownTrackConfig, Event, PeerId, ShardStats, StreamStats, TrackStats, UpTrackConfig,
 };
+
+use crate::media::cache::SLOT;
+use crate::media::feedback::NtpClock;
+use crate::transport::Path;
+use crate::transport::identity::Identity;
+use crate::transport::peer::TransportEvent;
+use ahash::RandomState;
+use drops::Drops;
+use flush::Flush;
+use peer::{DownPeer, Peer, Place, UpPeer};
+use route::Routes;
+use slab::Slab;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Between two reports to the same peer (RFC 3550, section 6.2, reduced minimum).
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a shard is made with: all that it must not find out by itself.
+#[derive(Debug, Clone)]
+pub struct ShardConfig {
+    /// The certificate of the process.
+    pub identity: Identity,
+    /// The addresses its sockets are bound to; a [`Path`] names them by their place here.
+    pub locals: Vec<SocketAddr>,
+    /// The wall clock, for RTCP.
+    pub clock: NtpClock,
+    /// Of its hash tables.
+    pub seed: u64,
+}
+
+/// The engine.
+pub struct Shard {
+    identity: Identity,
+    locals: Vec<SocketAddr>,
+    clock: NtpClock,
+    ups: Slab<UpPeer>,
+    downs: Slab<DownPeer>,
+    by_id: HashMap<PeerId, Place, RandomState>,
+    routes: Routes,
+    timers: BinaryHeap<Reverse<(Instant, Place)>>,
+    events: VecDeque<Event>,
+    drops: Drops,
+    flush: Flush,
+    scratch: Box<[u8; SLOT]>,
+}
+
+impl Shard {
+    /// An engine without peers.
+    pub fn new(config: ShardConfig) -> Self {
+        let hasher = RandomState::with_seed(config.seed as usize);
+        Self {
+            identity: config.identity,
+            locals: config.locals,
+            clock: config.clock,
+            ups: Slab::new(),
+            downs: Slab::new(),
+            by_id: HashMap::with_hasher(hasher.clone()),
+            routes: Routes::new(hasher),
+            timers: BinaryHeap::new(),
+            events: VecDeque::new(),
+            drops: Drops::default(),
+            flush: Flush::default(),
+            scratch: Box::new([0; SLOT]),
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(Reverse((at, place))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            let Some(peer) = self.peer_mut(place) else {
+                continue;
+            };
+            if peer.deadline != Some(at) {
+                // A later entry, or another peer in the same place.
+                continue;
+            }
+            peer.deadline = None;
+            self.time_out(now, place);
+        }
+    }
+
+    fn time_out(&mut self, now: Instant, place: Place) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let (peer, media_due) = match place {
+            Place::Up(index) => {
+                let Some(up) = self.ups.get_mut(index as usize) else {
+                    return;
+                };
+                let media = up.tracks.iter().any(|track| due(track.next_poll()));
+                (&mut up.peer, media)
+            }
+            Place::Down(index) => {
+                let Some(down) = self.downs.get_mut(index as usize) else {
+                    return;
+                };
+                (&mut down.peer, false)
+            }
+        };
+        if due(peer.transport.poll_timeout()) {
+            peer.transport
+                .handle_timeout(now, &self.identity, &self.locals);
+        }
+        if media_due || due(peer.next_report) {
+            self.flush.feedback(place, peer);
+        }
+        self.after_transport(now, place);
+    }
+
+    /// When [`Self::handle_timeout`] should be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// What happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How many peers it has.
+    pub fn peers(&self) -> usize {
+        self.ups.len() + self.downs.len()
+    }
+
+    fn peer_mut(&mut self, place: Place) -> Option<&mut Peer> {
+        match place {
+            Place::Up(index) => self.ups.get_mut(index as usize).map(|up| &mut up.peer),
+            Place::Down(index) => self
+                .downs
+                .get_mut(index as usize)
+                .map(|down| &mut down.peer),
+        }
+    }
+
+    /// Takes up what ICE or DTLS of a peer led to: datagrams, events and a new timeout.
+    fn after_transport(&mut self, now: Instant, place: Place) {
+        let Some(peer) = self.peer_mut(place) else {
+            return;
+        };
+        let id = peer.id;
+        let mut connected = false;
+        let mut events = Vec::new();
+        while let Some(event) = peer.transport.poll_event() {
+            match event {
+                TransportEvent::Connected => {
+                    connected = true;
+                    events.push(Event::Connected { peer: id });
+                }
+                TransportEvent::Moved => {}
+                TransportEvent::Failed(reason) => events.push(Event::Failed { peer: id, reason }),
+                TransportEvent::Closed => events.push(Event::Closed { peer: id }),
+            }
+        }
+        if connected && peer.next_report.is_none() {
+            // Peers that connect together should not report together for ever.
+            let stagger = Duration::from_millis(id.0 * 37 % 500);
+            peer.next_report = Some(now + REPORT_INTERVAL / 2 + stagger);
+        }
+        self.flush_transmits(now, place);
+        self.events.extend(events);
+        if connected {
+            self.begin_media(now, place);
+        }
+        self.schedule(place);
+    }
+
+    /// Moves the datagrams of ICE and DTLS to where the next flush finds them.
+    fn flush_transmits(&mut self, now: Instant, place: Place) {
+        let Self {
+            ups,
+            downs,
+            locals,
+            routes,
+            flush,
+            ..
+        } = self;
+        let peer = match place {
+            Place::Up(index) => ups.get_mut(index as usize).map(|up| &mut up.peer),
+            Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
+        };
+        let Some(peer) = peer else { return };
+        while let Some(transmit) = peer.transport.poll_transmit(locals) {
+            routes.sent(now, &transmit.data, place);
+            flush.transmits.push_back(transmit);
+        }
+    }
+
+    fn begin_media(&mut self, now: Instant, place: Place) {
+        let Place::Down(index) = place else { return };
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        down.connected = true;
+        for track in 0..down.tracks.len() {
+            self.begin_track(now, index, track as u16);
+        }
+    }
+
+    /// A receiver's track begins: at the last keyframe if that is near, else at the next one.
+    fn begin_track(&mut self, now: Instant, index: u32, track: u16) {
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        let Some(down_track) = down.tracks.get(usize::from(track)) else {
+            return;
+        };
+        let (true, Some(source), Some(up_track)) =
+            (down.connected, down.source, down_track.source())
+        else {
+            return;
+        };
+        if !down_track.is_waiting() {
+            return;
+        }
+        let Some(up) = self.ups.get_mut(source as usize) else {
+            return;
+        };
+        let Some(up_track) = up.tracks.get_mut(usize::from(up_track)) else {
+            return;
+        };
+        match up_track.replay(now) {
+            Some((first, last)) => self.flush.replay(index, track, first, last),
+            None => {
+                up_track.request_keyframe(now);
+                self.schedule(Place::Up(source));
+            }
+        }
+    }
+
+    /// Enters the peer's next deadline into the timer queue, if it is earlier than what stands
+    /// there.
+    fn schedule(&mut self, place: Place) {
+        let Self {
+            ups, downs, timers, ..
+        } = self;
+        let (peer, media) = match place {
+            Place::Up(index) => {
+                let Some(up) = ups.get_mut(index as usize) else {
+                    return;
+                };
+                let connected = up.peer.next_report.is_some();
+                let media = up.tracks.iter().filter_map(|track| track.next_poll()).min();
+                (&mut up.peer, media.filter(|_| connected))
+            }
+            Place::Down(index) => {
+                let Some(down) = downs.get_mut(index as usize) else {
+                    return;
+                };
+                (&mut down.peer, None)
+            }
+        };
+        let report = if peer.feedback_due {
+            None
+        } else {
+            peer.next_report
+        };
+        let media = if peer.feedback_due { None } else { media };
+        let next = [peer.transport.poll_timeout(), report, media]
+            .into_iter()
+            .flatten()
+            .min();
+        if let Some(next) = next
+            && peer.deadline.is_none_or(|old| next < old)
+        {
+            peer.deadline = Some(next);
+            timers.push(Reverse((next, place)));
+        }
+    }
+
+    /// Where a datagram that arrived on `path` belongs.
+    fn place_of(&self, path: &Path) -> Option<Place> {
+        self.routes.by_path(path)
+    }
+}

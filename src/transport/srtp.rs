@@ -52,9 +52,9 @@ enum Cipher {
         salt: [u8; 12],
     },
     Cm {
-        key: EncryptingKey,
+        key: Box<EncryptingKey>,
         salt: [u8; 16],
-        auth: hmac::Key,
+        auth: Box<hmac::Key>,
     },
 }
 

@@ -117,8 +117,9 @@ impl Keying {
                 self.derive(authentication, &mut auth)?;
                 let key = UnboundCipherKey::new(&AES_128, key)
                     .and_then(EncryptingKey::ctr)
+                    .map(Box::new)
                     .map_err(|_| SrtpError::Crypto)?;
-                let auth = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth);
+                let auth = Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth));
                 Ok(Cipher::Cm { key, salt, auth })
             }
         }

@@ -1,0 +1,212 @@
+//! A track that one receiver is sent: what of the publisher's packets, and under which numbers.
+
+use super::feedback::{NtpTime, ReceptionReport, SenderInfo};
+use super::packet;
+use super::seqmap::{Origin, SeqMap};
+use super::{Codec, Kind};
+use crate::media::cache::Meta;
+use crate::shard::DownTrackConfig;
+use std::time::{Duration, Instant};
+
+/// One forwarded track.
+pub struct DownTrack {
+    config: DownTrackConfig,
+    codec: Codec,
+    /// The track of the publisher that is sent on, if the section is active.
+    source: Option<u16>,
+    map: SeqMap,
+    /// Video waits for a keyframe before it begins.
+    waiting: bool,
+    timestamp_offset: u32,
+    last_timestamp: Option<(u32, Instant)>,
+    last_report: Option<(u64, Instant)>,
+    figures: DownFigures,
+}
+
+/// What was counted since the track began.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DownFigures {
+    /// Packets sent, repairs left out.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub bytes: u64,
+    /// Payload bytes, as sender reports count them.
+    pub payload_bytes: u64,
+    /// bit/s over the last report interval.
+    pub bitrate: u64,
+    /// Packets that the receiver asked for again.
+    pub nacks: u64,
+    /// Packets sent again.
+    pub repaired: u64,
+    /// Keyframes that began.
+    pub keyframes: u64,
+    /// PLI and FIR received.
+    pub keyframe_requests: u64,
+    /// The receiver's last report: packets lost since the start,
+    pub lost: u64,
+    /// … the share lost in its last interval, 0 to 1,
+    pub loss: f64,
+    /// … and its jitter.
+    pub jitter: Duration,
+}
+
+impl DownTrack {
+    /// A track of which nothing was sent yet. The numbers of its packets begin at one that the
+    /// SSRC, which is random, decides.
+    pub fn new(config: DownTrackConfig, codec: Codec) -> Self {
+        let source = config.up_track.map(|index| index as u16);
+        Self {
+            map: SeqMap::new(config.ssrc as u16),
+            codec,
+            source,
+            waiting: true,
+            timestamp_offset: 0,
+            last_timestamp: None,
+            last_report: None,
+            figures: DownFigures::default(),
+            config,
+        }
+    }
+
+    /// What was agreed on.
+    pub fn config(&self) -> &DownTrackConfig {
+        &self.config
+    }
+
+    /// Which track of the publisher it sends on.
+    pub fn source(&self) -> Option<u16> {
+        self.source
+    }
+
+    /// Sends another track of the publisher from now on, or none. The receiver's numbers go on:
+    /// under one SSRC and key, no number may ever stand for two packets.
+    pub fn select(&mut self, source: Option<u16>, codec: Codec) {
+        if source != self.source || codec != self.codec {
+            self.source = source;
+            self.codec = codec;
+            self.waiting = true;
+        }
+        self.config.up_track = source.map(usize::from);
+    }
+
+    /// Which codec it carries.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Nothing of the current source was sent yet.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting && self.source.is_some()
+    }
+
+    /// The receiver can begin at any packet of this track.
+    fn begins_anywhere(&self) -> bool {
+        self.codec.kind() == Kind::Audio
+    }
+
+    /// The number and the timestamp under which a packet of the source is sent. `None` if this
+    /// receiver does not get it.
+    #[inline]
+    pub fn forward(&mut self, now: Instant, meta: &Meta) -> Option<(u64, u32)> {
+        let source = self.source?;
+        if self.waiting {
+            if !meta.keyframe && !self.begins_anywhere() {
+                return None;
+            }
+            self.begin(now, source, meta);
+        }
+        let (seqno, offset) = self.map.map(source, meta.seqno)?;
+        let timestamp = meta.timestamp.wrapping_add(offset);
+        self.last_timestamp = Some((timestamp, now));
+        Some((seqno, timestamp))
+    }
+
+    fn begin(&mut self, now: Instant, source: u16, meta: &Meta) {
+        self.waiting = false;
+        if let Some((last, at)) = self.last_timestamp {
+            // The clocks of two sources have nothing to do with each other.
+            let elapsed = now.saturating_duration_since(at).as_micros() as u64;
+            let ticks = elapsed * u64::from(self.codec.clock_rate()) / 1_000_000;
+            let next = last.wrapping_add((ticks as u32).max(1));
+            self.timestamp_offset = next.wrapping_sub(meta.timestamp);
+        }
+        self.map.begin(source, meta.seqno, self.timestamp_offset);
+    }
+
+    /// Counts a packet that was sent.
+    #[inline]
+    pub fn sent(&mut self, meta: &Meta) {
+        self.figures.packets += 1;
+        self.figures.bytes += u64::from(meta.len);
+        self.figures.payload_bytes += u64::from(meta.len - meta.header_len);
+        self.figures.keyframes += u64::from(meta.keyframe);
+    }
+
+    /// Gives a header what belongs to this receiver.
+    #[inline]
+    pub fn patch(&self, header: &mut [u8; packet::FIXED_HEADER], seqno: u64, timestamp: u32) {
+        let config = &self.config;
+        packet::patch(
+            header,
+            config.payload_type,
+            seqno as u16,
+            timestamp,
+            config.ssrc,
+        );
+    }
+
+    /// The receiver lacks a packet: its number in full.
+    pub fn nacked(&mut self, seqno: u16) -> u64 {
+        self.figures.nacks += 1;
+        self.map.extend(seqno)
+    }
+
+    /// The packet that a number stood for. Sent again, it must be the same to the last byte.
+    pub fn origin(&self, seqno: u64) -> Option<Origin> {
+        self.map.unmap(seqno)
+    }
+
+    /// Counts a packet that was sent again.
+    pub fn repaired(&mut self) {
+        self.figures.repaired += 1;
+    }
+
+    /// The receiver asked for a keyframe.
+    pub fn keyframe_requested(&mut self) {
+        self.figures.keyframe_requests += 1;
+    }
+
+    /// The receiver reported.
+    pub fn reported(&mut self, report: &ReceptionReport) {
+        self.figures.lost = u64::try_from(report.cumulative_lost).unwrap_or(0);
+        self.figures.loss = f64::from(report.fraction_lost) / 256.0;
+        self.figures.jitter = Duration::from_micros(
+            u64::from(report.jitter) * 1_000_000 / u64::from(self.codec.clock_rate()),
+        );
+    }
+
+    /// Measures the bit rate since the last call.
+    pub fn measure(&mut self, now: Instant) {
+        if let Some((bytes, at)) = self.last_report {
+            let elapsed = now.saturating_duration_since(at).as_micros() as u64;
+            let sent = self.figures.bytes - bytes;
+            self.figures.bitrate = (sent * 8_000_000).checked_div(elapsed).unwrap_or(0);
+        }
+        self.last_report = Some((self.figures.bytes, now));
+    }
+
+    /// What a sender report says, given the publisher's timestamp at that moment.
+    pub fn sender_info(&self, ntp: NtpTime, timestamp: u32) -> SenderInfo {
+        SenderInfo {
+            ntp,
+            rtp_time: timestamp.wrapping_add(self.timestamp_offset),
+            packets: self.figures.packets as u32,
+            octets: self.figures.payload_bytes as u32,
+        }
+    }
+
+    /// What was counted.
+    pub fn figures(&self) -> &DownFigures {
+        &self.figures
+    }
+}

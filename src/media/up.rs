@@ -1,0 +1,375 @@
+//! A track that a publisher sends: opened, checked, kept, and measured once for all receivers.
+
+use super::cache::{Cache, Meta, SLOT};
+use super::codec;
+use super::feedback::{NtpTime, SenderInfo};
+use super::keyframe::KeyframeRequests;
+use super::nack::{Arrival, LossConfig, LossDetector};
+use super::packet::{self, Header};
+use super::rate::{RateMeter, Reception};
+use super::{Codec, Kind};
+use crate::shard::UpTrackConfig;
+use crate::transport::description::Extension;
+use crate::transport::srtp::{Opener, Sequence, SrtpError};
+use std::time::{Duration, Instant};
+
+/// Packets kept of a video track: some two seconds at 2 Mbit/s.
+const VIDEO_SLOTS: usize = 512;
+/// Packets kept of an audio track: some two seconds.
+const AUDIO_SLOTS: usize = 128;
+/// A receiver that joins is sent what came since the last keyframe only if that is not more
+/// packets than this: a burst that any path takes.
+const MAX_REPLAY: u64 = 160;
+/// … and not older than this.
+const MAX_REPLAY_AGE: Duration = Duration::from_secs(3);
+/// The most packets that may wait for one flush.
+pub const MAX_PENDING: usize = 64;
+
+/// Why a packet was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// SRTP refused it.
+    Srtp(SrtpError),
+    /// It does not fit a slot.
+    Oversized,
+    /// It came after the cache had gone round.
+    Stale,
+}
+
+/// What a packet led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Received {
+    /// A keyframe begins with it.
+    pub keyframe: bool,
+    /// Something before it is missing: [`UpTrack::poll_nack`] has a time.
+    pub loss: bool,
+}
+
+/// One received track.
+pub struct UpTrack {
+    config: UpTrackConfig,
+    ssrc: Option<u32>,
+    sequence: Sequence,
+    /// Added to this SSRC's numbers so that they go on where the last SSRC's ended.
+    seqno_shift: u64,
+    timestamp_shift: u32,
+    highest: Option<u64>,
+    last_timestamp: u32,
+    last_arrival: Instant,
+    cache: Cache,
+    loss: LossDetector,
+    reception: Reception,
+    keyframes: KeyframeRequests,
+    last_keyframe: Option<(u64, Instant)>,
+    pending: Vec<u64>,
+    sender_report: Option<SenderInfo>,
+    meter: RateMeter,
+    figures: UpFigures,
+}
+
+/// What was counted since the track began.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UpFigures {
+    /// Packets taken.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub bytes: u64,
+    /// Keyframes that began.
+    pub keyframes: u64,
+}
+
+impl UpTrack {
+    /// A track of which nothing was received yet.
+    pub fn new(now: Instant, config: UpTrackConfig) -> Self {
+        let clock_rate = config.codec.clock_rate();
+        let (slots, loss) = match config.kind {
+            Kind::Audio => (AUDIO_SLOTS, LossConfig::AUDIO),
+            Kind::Video => (VIDEO_SLOTS, LossConfig::VIDEO),
+        };
+        Self {
+            ssrc: config.ssrc,
+            sequence: Sequence::default(),
+            seqno_shift: 0,
+            timestamp_shift: 0,
+            highest: None,
+            last_timestamp: 0,
+            last_arrival: now,
+            cache: Cache::new(slots),
+            loss: LossDetector::new(now, loss),
+            reception: Reception::new(now, clock_rate),
+            keyframes: KeyframeRequests::new(),
+            last_keyframe: None,
+            pending: Vec::with_capacity(MAX_PENDING),
+            sender_report: None,
+            meter: RateMeter::new(now),
+            figures: UpFigures::default(),
+            config,
+        }
+    }
+
+    /// What was agreed on.
+    pub fn config(&self) -> &UpTrackConfig {
+        &self.config
+    }
+
+    /// Takes a changed agreement. The codec and SSRC of packets to come may differ.
+    pub fn reconfigure(&mut self, config: UpTrackConfig) {
+        if config.ssrc.is_some() {
+            self.ssrc = self.ssrc.or(config.ssrc);
+        }
+        self.config = config;
+    }
+
+    /// Who sends it, once known.
+    pub fn ssrc(&self) -> Option<u32> {
+        self.ssrc
+    }
+
+    /// Opens a packet and keeps it. `scratch` holds it until it has proved authentic.
+    ///
+    /// # Errors
+    /// When it is not taken; nothing has changed then.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        datagram: &[u8],
+        opener: &Opener,
+        scratch: &mut [u8; SLOT],
+    ) -> Result<Received, Refusal> {
+        let foreign = self.ssrc.is_some_and(|ssrc| ssrc != header.ssrc);
+        let fresh = Sequence::default();
+        let sequence = if foreign { &fresh } else { &self.sequence };
+        let extended = sequence.extend(header.seqno);
+        if !sequence.is_new(extended) {
+            return Err(Refusal::Srtp(SrtpError::Replayed));
+        }
+
+        let payload_len = opener
+            .payload_len(datagram.len(), header.len)
+            .ok_or(Refusal::Srtp(SrtpError::Truncated))?;
+        let header_len =
+            packet::write_forwarded(header, datagram, &self.config.extensions, scratch)
+                .ok_or(Refusal::Oversized)?;
+        let len = header_len + payload_len;
+        let payload = scratch.get_mut(header_len..len).ok_or(Refusal::Oversized)?;
+        opener
+            .open_rtp(
+                datagram,
+                header.ssrc,
+                Sequence::roc_index(extended),
+                header.len,
+                payload,
+            )
+            .map_err(Refusal::Srtp)?;
+
+        // From here on the packet is authentic.
+        if foreign || self.ssrc.is_none() {
+            self.bind(now, header, extended);
+        }
+        self.sequence.accept(extended);
+        let seqno = extended + self.seqno_shift;
+        let timestamp = header.timestamp.wrapping_add(self.timestamp_shift);
+        scratch[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        self.keep(now, header, seqno, timestamp, header_len, &scratch[..len])
+    }
+
+    fn keep(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        seqno: u64,
+        timestamp: u32,
+        header_len: usize,
+        bytes: &[u8],
+    ) -> Result<Received, Refusal> {
+        let payload = packet::without_padding(header, &bytes[header_len..]);
+        let descriptor = Header::parse(bytes).ok().and_then(|own| {
+            let id = Extension::DependencyDescriptor.own_id();
+            own.extensions(bytes)
+                .find_map(|(other, value)| (other == id).then_some(value))
+        });
+        let keyframe = self.config.kind == Kind::Video
+            && codec::flags(self.config.codec, payload, header.marker, descriptor)
+                .is_ok_and(|flags| flags.keyframe && flags.start_of_frame);
+
+        self.figures.packets += 1;
+        self.figures.bytes += bytes.len() as u64;
+        self.meter.add(now, bytes.len());
+        let arrival = self.loss.receive(seqno, now);
+        if arrival == Arrival::Jump {
+            self.reception.restart();
+            self.request_keyframe(now);
+        }
+        self.reception
+            .receive(Sequence::roc_index(seqno), timestamp, now);
+
+        if self.cache.is_overtaken(seqno) {
+            return Err(Refusal::Stale);
+        }
+        self.cache.slot(seqno)[..bytes.len()].copy_from_slice(bytes);
+        self.cache.commit(Meta {
+            seqno,
+            timestamp,
+            header_len: header_len as u16,
+            len: bytes.len() as u16,
+            keyframe,
+            ..Meta::default()
+        });
+        if self.highest.is_none_or(|highest| seqno > highest) {
+            self.highest = Some(seqno);
+            self.last_timestamp = timestamp;
+            self.last_arrival = now;
+        }
+        if keyframe {
+            self.keyframes.keyframe();
+            if self.last_keyframe.is_none_or(|(last, _)| seqno > last) {
+                self.last_keyframe = Some((seqno, now));
+                self.figures.keyframes += 1;
+            }
+        }
+        self.pending.push(seqno);
+        Ok(Received {
+            keyframe,
+            loss: self.loss.missing() > 0,
+        })
+    }
+
+    /// The publisher goes on under another SSRC: receivers must not notice.
+    fn bind(&mut self, now: Instant, header: &Header, extended: u64) {
+        if let Some(highest) = self.highest {
+            let elapsed = now.saturating_duration_since(self.last_arrival);
+            let ticks =
+                elapsed.as_micros() as u64 * u64::from(self.config.codec.clock_rate()) / 1_000_000;
+            let next = self.last_timestamp.wrapping_add((ticks as u32).max(1));
+            self.timestamp_shift = next.wrapping_sub(header.timestamp);
+            self.seqno_shift = (highest + 1).saturating_sub(extended);
+            self.sender_report = None;
+        }
+        self.ssrc = Some(header.ssrc);
+        self.sequence = Sequence::default();
+    }
+
+    /// Packets that have arrived since the last flush, in the order of arrival.
+    pub fn pending(&self) -> &[u64] {
+        &self.pending
+    }
+
+    /// No more packets fit before the next flush.
+    pub fn is_pending_full(&self) -> bool {
+        self.pending.len() >= MAX_PENDING
+    }
+
+    /// The flush is over.
+    pub fn clear_pending(&mut self) {
+        self.pending.clear();
+    }
+
+    /// A kept packet.
+    #[inline]
+    pub fn packet(&self, seqno: u64) -> Option<(&Meta, &[u8])> {
+        self.cache.get(seqno)
+    }
+
+    /// What a receiver that joins now is sent: the packets since the last keyframe, if that is
+    /// near. First and last number.
+    pub fn replay(&self, now: Instant) -> Option<(u64, u64)> {
+        let (first, at) = self.last_keyframe?;
+        let highest = self.highest?;
+        let near = highest - first < MAX_REPLAY
+            && now.saturating_duration_since(at) < MAX_REPLAY_AGE
+            && self.cache.get(first).is_some();
+        near.then_some((first, highest))
+    }
+
+    /// A receiver needs a keyframe.
+    pub fn request_keyframe(&mut self, now: Instant) {
+        if self.config.kind == Kind::Video {
+            self.keyframes.request(now);
+        }
+    }
+
+    /// Writes what to ask the publisher for again, and returns how many.
+    pub fn poll_nack(&mut self, now: Instant, rtt: Option<Duration>, lost: &mut [u16]) -> usize {
+        if !self.config.feedback.nack {
+            return 0;
+        }
+        let ask = self.loss.poll(now, rtt, lost);
+        if ask.given_up > 0 {
+            self.request_keyframe(now);
+        }
+        let shift = self.seqno_shift as u16;
+        for seqno in &mut lost[..ask.count] {
+            *seqno = seqno.wrapping_sub(shift);
+        }
+        ask.count
+    }
+
+    /// Whether to ask for a keyframe now. With the command number for a FIR.
+    pub fn poll_keyframe(&mut self, now: Instant, rtt: Option<Duration>) -> Option<u8> {
+        self.keyframes
+            .poll(now, rtt)
+            .then(|| self.keyframes.command())
+    }
+
+    /// When [`Self::poll_nack`] or [`Self::poll_keyframe`] is due.
+    pub fn next_poll(&self) -> Option<Instant> {
+        let nack = if self.config.feedback.nack {
+            self.loss.next_poll()
+        } else {
+            None
+        };
+        [nack, self.keyframes.next_poll()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The publisher's clock, as its sender report shows it.
+    pub fn sender_report(&mut self, now: Instant, info: SenderInfo) {
+        self.reception.sender_report(info.ntp, now);
+        self.sender_report = Some(info);
+    }
+
+    /// The timestamp that the publisher's clock would give at its time `ntp`, after any shift.
+    pub fn timestamp_at(&self, ntp: NtpTime) -> Option<u32> {
+        let info = self.sender_report?;
+        let elapsed = ntp.0.wrapping_sub(info.ntp.0) as i64;
+        let ticks = (i128::from(elapsed) * i128::from(self.config.codec.clock_rate())) >> 32;
+        Some(
+            info.rtp_time
+                .wrapping_add(ticks as u32)
+                .wrapping_add(self.timestamp_shift),
+        )
+    }
+
+    /// Its reception, for reports.
+    pub fn reception(&mut self) -> &mut Reception {
+        &mut self.reception
+    }
+
+    /// What was counted.
+    pub fn figures(&self) -> UpFigures {
+        self.figures
+    }
+
+    /// What was missing and asked for.
+    pub fn loss(&self) -> &LossDetector {
+        &self.loss
+    }
+
+    /// What was asked of the encoder.
+    pub fn keyframe_requests(&self) -> &KeyframeRequests {
+        &self.keyframes
+    }
+
+    /// bit/s over the last second.
+    pub fn bitrate(&mut self, now: Instant) -> u64 {
+        self.meter.bitrate(now)
+    }
+
+    /// Which codec it carries.
+    pub fn codec(&self) -> Codec {
+        self.config.codec
+    }
+}

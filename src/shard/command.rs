@@ -1,0 +1,317 @@
+//! What signalling says.
+
+use super::Shard;
+use super::drops::Drop;
+use super::message::{Command, DownTrackConfig, Event, PeerId, UpTrackConfig};
+use super::peer::{DownPeer, Peer, Place, Receiver, UpPeer};
+use crate::media::down::DownTrack;
+use crate::media::up::UpTrack;
+use crate::transport::description::{IceCredentials, RemoteTransport};
+use crate::transport::peer::{Role, Transport};
+use std::time::Instant;
+
+impl Shard {
+    /// Takes a command. What cannot be done is an [`Event::Failed`] of its peer, or counted.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::AddUp {
+                peer,
+                local,
+                remote,
+                tracks,
+            } => {
+                self.add_up(now, peer, local, remote, tracks);
+            }
+            Command::UpdateUp {
+                peer,
+                restart,
+                tracks,
+            } => {
+                self.update_up(now, peer, restart, tracks);
+            }
+            Command::AddDown {
+                peer,
+                source,
+                local,
+            } => self.add_down(now, peer, source, local),
+            Command::AcceptDown {
+                peer,
+                remote,
+                tracks,
+            } => {
+                self.accept_down(now, peer, remote, tracks);
+            }
+            Command::RestartDown { peer, local } => {
+                if let Some((place, peer)) = self.find(peer) {
+                    peer.ufrags.push(local.ufrag.clone());
+                    peer.transport.stage_restart(local.clone());
+                    self.routes.add_ufrag(local.ufrag, place);
+                }
+            }
+            Command::AddCandidate { peer, candidate } => {
+                let Some((place, peer)) = self.find(peer) else {
+                    return;
+                };
+                if peer.transport.add_candidate(&candidate).is_err() {
+                    self.drops.count(Drop::BadCandidate);
+                }
+                self.schedule(place);
+            }
+            Command::Remove { peer } => self.remove(now, peer),
+            Command::Stats { token } => {
+                let stats = Box::new(self.stats(now));
+                self.events.push_back(Event::Stats { token, stats });
+            }
+        }
+    }
+
+    fn find(&mut self, peer: PeerId) -> Option<(Place, &mut Peer)> {
+        let Some(place) = self.by_id.get(&peer).copied() else {
+            self.drops.count(Drop::UnknownPeer);
+            return None;
+        };
+        self.peer_mut(place).map(|peer| (place, peer))
+    }
+
+    fn fail(&mut self, peer: PeerId, reason: &dyn std::fmt::Display) {
+        self.events.push_back(Event::Failed {
+            peer,
+            reason: reason.to_string(),
+        });
+    }
+
+    fn new_peer(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        role: Role,
+        local: &IceCredentials,
+    ) -> Option<Peer> {
+        match Transport::new(now, &self.identity, role, local, &self.locals) {
+            Ok(transport) => Some(Peer::new(id, transport, local.ufrag.clone())),
+            Err(error) => {
+                self.fail(id, &error);
+                None
+            }
+        }
+    }
+
+    fn add_up(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        local: IceCredentials,
+        remote: RemoteTransport,
+        tracks: Vec<UpTrackConfig>,
+    ) {
+        let Some(peer) = self.new_peer(now, id, Role::Answerer, &local) else {
+            return;
+        };
+        let receivers = vec![Vec::new(); tracks.len()];
+        let tracks = tracks
+            .into_iter()
+            .map(|config| UpTrack::new(now, config))
+            .collect();
+        let index = self.ups.insert(UpPeer {
+            peer,
+            tracks,
+            receivers,
+            downs: Vec::new(),
+            clock_offset: None,
+            // Any SSRC will do that the publisher does not use itself.
+            own_ssrc: id.0 as u32 | 1,
+            remb: None,
+        });
+        let place = Place::Up(index as u32);
+        self.by_id.insert(id, place);
+        self.routes.add_ufrag(local.ufrag, place);
+        self.set_remote(now, place, remote);
+    }
+
+    fn update_up(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        restart: Option<(IceCredentials, RemoteTransport)>,
+        tracks: Vec<UpTrackConfig>,
+    ) {
+        let Some((place, peer)) = self.find(id) else {
+            return;
+        };
+        let mut new_remote = None;
+        if let Some((local, remote)) = restart {
+            peer.ufrags.push(local.ufrag.clone());
+            peer.transport.stage_restart(local.clone());
+            self.routes.add_ufrag(local.ufrag, place);
+            new_remote = Some(remote);
+        }
+        let Place::Up(index) = place else { return };
+        let Some(up) = self.ups.get_mut(index as usize) else {
+            return;
+        };
+        for (at, config) in tracks.into_iter().enumerate() {
+            match up.tracks.get_mut(at) {
+                Some(track) => track.reconfigure(config),
+                None => {
+                    up.tracks.push(UpTrack::new(now, config));
+                    up.receivers.push(Vec::new());
+                }
+            }
+        }
+        match new_remote {
+            Some(remote) => self.set_remote(now, place, remote),
+            None => self.schedule(place),
+        }
+    }
+
+    fn add_down(&mut self, now: Instant, id: PeerId, source: PeerId, local: IceCredentials) {
+        let Some(peer) = self.new_peer(now, id, Role::Offerer, &local) else {
+            return;
+        };
+        let source = match self.by_id.get(&source) {
+            Some(Place::Up(index)) => Some(*index),
+            _ => None,
+        };
+        let index = self.downs.insert(DownPeer {
+            peer,
+            source,
+            tracks: Vec::new(),
+            connected: false,
+            remb: None,
+        }) as u32;
+        if let Some(up) = source.and_then(|source| self.ups.get_mut(source as usize)) {
+            up.downs.push(index);
+        }
+        let place = Place::Down(index);
+        self.by_id.insert(id, place);
+        self.routes.add_ufrag(local.ufrag, place);
+    }
+
+    fn accept_down(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        remote: RemoteTransport,
+        tracks: Vec<DownTrackConfig>,
+    ) {
+        let Some((place, _)) = self.find(id) else {
+            return;
+        };
+        let Place::Down(index) = place else { return };
+        self.set_remote(now, place, remote);
+        self.select_tracks(index, tracks);
+        let count = self
+            .downs
+            .get(index as usize)
+            .map_or(0, |down| down.tracks.len());
+        for track in 0..count {
+            self.begin_track(now, index, track as u16);
+        }
+    }
+
+    /// What the receiver agreed to be sent, from now on.
+    fn select_tracks(&mut self, index: u32, wanted: Vec<DownTrackConfig>) {
+        let Self { ups, downs, .. } = self;
+        let Some(down) = downs.get_mut(index as usize) else {
+            return;
+        };
+        let Some(up) = down.source.and_then(|source| ups.get_mut(source as usize)) else {
+            return;
+        };
+        for receivers in &mut up.receivers {
+            receivers.retain(|receiver| receiver.down != index);
+        }
+        for track in &mut down.tracks {
+            if !wanted
+                .iter()
+                .any(|config| config.ssrc == track.config().ssrc)
+            {
+                let codec = track.codec();
+                track.select(None, codec);
+            }
+        }
+        for config in wanted {
+            let Some(source) = config.up_track else {
+                continue;
+            };
+            let Some(up_track) = up.tracks.get(source) else {
+                continue;
+            };
+            let codec = up_track.codec();
+            let at = down
+                .tracks
+                .iter()
+                .position(|track| track.config().ssrc == config.ssrc);
+            let at = match at {
+                Some(at) => {
+                    down.tracks[at].select(Some(source as u16), codec);
+                    at
+                }
+                None => {
+                    down.tracks.push(DownTrack::new(config, codec));
+                    down.tracks.len() - 1
+                }
+            };
+            up.receivers[source].push(Receiver {
+                down: index,
+                track: at as u16,
+            });
+        }
+    }
+
+    fn set_remote(&mut self, now: Instant, place: Place, remote: RemoteTransport) {
+        let Self {
+            ups,
+            downs,
+            identity,
+            locals,
+            ..
+        } = self;
+        let peer = match place {
+            Place::Up(index) => ups.get_mut(index as usize).map(|up| &mut up.peer),
+            Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
+        };
+        let Some(peer) = peer else { return };
+        let id = peer.id;
+        match peer.transport.set_remote(now, identity, remote, locals) {
+            Ok(bad) => (0..bad).for_each(|_| self.drops.count(Drop::BadCandidate)),
+            Err(error) => self.fail(id, &error),
+        }
+        self.after_transport(now, place);
+    }
+
+    fn remove(&mut self, now: Instant, id: PeerId) {
+        let Some((place, peer)) = self.find(id) else {
+            return;
+        };
+        peer.transport.close(now);
+        self.flush_transmits(now, place);
+        self.by_id.remove(&id);
+        let peer = match place {
+            Place::Up(index) => {
+                let up = self.ups.remove(index as usize);
+                for down in up.downs {
+                    if let Some(down) = self.downs.get_mut(down as usize) {
+                        down.source = None;
+                    }
+                }
+                self.flush.forget_up(index);
+                up.peer
+            }
+            Place::Down(index) => {
+                let down = self.downs.remove(index as usize);
+                if let Some(source) = down.source
+                    && let Some(up) = self.ups.get_mut(source as usize)
+                {
+                    up.downs.retain(|other| *other != index);
+                    for receivers in &mut up.receivers {
+                        receivers.retain(|receiver| receiver.down != index);
+                    }
+                }
+                self.flush.forget_down(index);
+                down.peer
+            }
+        };
+        self.routes.remove(place, &peer.paths, &peer.ufrags);
+    }
+}

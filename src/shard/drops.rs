@@ -1,0 +1,95 @@
+//! Why datagrams and packets are dropped. A bad packet is no error: it is counted.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+        /// A reason to drop a datagram or a packet.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Drop {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Drop {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its name in figures.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Neither STUN nor DTLS, RTP or RTCP.
+    UnknownProtocol => "unknown-protocol",
+    /// From an address that ICE did not authenticate.
+    UnknownSource => "unknown-source",
+    /// A STUN message that cannot be read.
+    StunMalformed => "stun-malformed",
+    /// STUN for a ufrag, or in answer to a request, that nobody has.
+    StunUnknown => "stun-unknown",
+    /// STUN that does not prove that it knows the password, or does not fit ICE's state.
+    StunRefused => "stun-refused",
+    /// Media before DTLS has agreed on keys.
+    NoKeys => "no-keys",
+    /// Shorter than it says, or than SRTP needs.
+    Truncated => "truncated",
+    /// Longer than any packet may be.
+    Oversized => "oversized",
+    /// Not RTP version 2.
+    Version => "version",
+    /// RTP on a connection that was to receive only.
+    NotPublishing => "not-publishing",
+    /// No track of the peer sends this SSRC, rid or payload type.
+    UnknownSsrc => "unknown-ssrc",
+    /// The payload type is not that of the track.
+    PayloadType => "payload-type",
+    /// Its authentication tag is wrong.
+    Forged => "forged",
+    /// Seen before, or too old to tell.
+    Replayed => "replayed",
+    /// Too late for the cache.
+    Stale => "stale",
+    /// RTCP whose contents are malformed.
+    RtcpMalformed => "rtcp-malformed",
+    /// A candidate that cannot be read, or too many of them.
+    BadCandidate => "bad-candidate",
+    /// A command for a peer that is gone.
+    UnknownPeer => "unknown-peer",
+    /// A NACK for a packet that is no longer in the cache.
+    NotInCache => "not-in-cache",
+    /// More packets were asked for again than one turn sends.
+    TooManyNacks => "too-many-nacks",
+    /// The cryptography library refused to seal.
+    Unsealed => "unsealed",
+}
+
+/// How often each reason applied.
+#[derive(Debug, Clone)]
+pub(crate) struct Drops([u64; Drop::ALL.len()]);
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self([0; Drop::ALL.len()])
+    }
+}
+
+impl Drops {
+    #[inline]
+    pub(crate) fn count(&mut self, reason: Drop) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// Reasons that applied at least once.
+    pub(crate) fn snapshot(&self) -> Vec<(&'static str, u64)> {
+        Drop::ALL
+            .iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count > 0)
+            .map(|(reason, count)| (reason.name(), count))
+            .collect()
+    }
+}

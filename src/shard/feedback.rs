@@ -1,0 +1,169 @@
+//! RTCP that the shard sends: reports, and what it asks of publishers.
+
+use super::batch::MAX_DATAGRAM;
+use super::peer::{DownPeer, Place, UpPeer};
+use super::{REPORT_INTERVAL, Shard};
+use crate::media::feedback::{Compound, FeedbackError, NtpClock, ReceptionReport};
+use crate::transport::Path;
+use crate::transport::srtp::RTCP_OVERHEAD;
+use std::time::Instant;
+
+/// The name of this end in RTCP (RFC 7022 wants it random, but it names no person).
+const CNAME: &str = "perikon";
+/// The most sequence numbers in one NACK packet.
+const MAX_LOST: usize = 128;
+/// The most tracks that one compound reports on.
+const MAX_REPORTS: usize = 16;
+
+impl Shard {
+    /// Writes what a peer is due, protected. Returns where to and how long.
+    pub(super) fn write_rtcp(
+        &mut self,
+        now: Instant,
+        place: Place,
+        space: &mut [u8; MAX_DATAGRAM],
+    ) -> Option<(Path, usize)> {
+        let Self {
+            ups, downs, clock, ..
+        } = self;
+        let buffer = &mut space[..MAX_DATAGRAM - RTCP_OVERHEAD];
+        let (peer, written) = match place {
+            Place::Up(index) => {
+                let up = ups.get_mut(index as usize)?;
+                let written = write_to_publisher(now, up, buffer);
+                (&mut up.peer, written)
+            }
+            Place::Down(index) => {
+                let down = downs.get_mut(index as usize)?;
+                let source = down.source.and_then(|source| ups.get(source as usize));
+                let written = write_to_receiver(now, clock, down, source, buffer);
+                (&mut down.peer, written)
+            }
+        };
+        peer.feedback_due = false;
+        let len = written?;
+        let path = peer.transport.path()?;
+        let len = peer.transport.sealer()?.seal_rtcp(space, len).ok()?;
+        Some((path, len))
+    }
+}
+
+/// True when a peer's regular report is due; sets the time of the next.
+fn report_due(now: Instant, next_report: &mut Option<Instant>) -> bool {
+    match next_report {
+        Some(at) if *at <= now => {
+            *at = now + REPORT_INTERVAL;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// A receiver report, and what is asked for: packets, keyframes, a bit rate.
+fn write_to_publisher(now: Instant, up: &mut UpPeer, buffer: &mut [u8]) -> Option<usize> {
+    let UpPeer {
+        peer,
+        tracks,
+        own_ssrc,
+        remb,
+        ..
+    } = up;
+    let own_ssrc = *own_ssrc;
+    let regular = report_due(now, &mut peer.next_report);
+    let mut reports = [ReceptionReport::default(); MAX_REPORTS];
+    let mut count = 0;
+    if regular {
+        for track in tracks.iter_mut() {
+            if let Some(ssrc) = track.ssrc()
+                && count < MAX_REPORTS
+                && let Some(report) = track.reception().report(ssrc, now)
+            {
+                reports[count] = report;
+                count += 1;
+            }
+        }
+    }
+    let mut compound = Compound::with_receiver_report(buffer, own_ssrc, &reports[..count]).ok()?;
+    let mut asked = count > 0;
+    compound.cname(own_ssrc, CNAME).ok()?;
+    for track in tracks.iter_mut() {
+        let Some(ssrc) = track.ssrc() else { continue };
+        let mut lost = [0; MAX_LOST];
+        let count = track.poll_nack(now, peer.rtt, &mut lost);
+        if count > 0 && compound.nack(own_ssrc, ssrc, &lost[..count]).is_ok() {
+            asked = true;
+        }
+        if let Some(command) = track.poll_keyframe(now, peer.rtt) {
+            let feedback = track.config().feedback;
+            let written = if feedback.pli || !feedback.fir {
+                compound.pli(own_ssrc, ssrc)
+            } else {
+                compound.fir(own_ssrc, ssrc, command)
+            };
+            asked |= written.is_ok();
+        }
+    }
+    if regular && let Some(bitrate) = *remb {
+        let mut ssrcs = [0; MAX_REPORTS];
+        let mut count = 0;
+        for track in tracks.iter().filter(|track| track.config().feedback.remb) {
+            if let Some(ssrc) = track.ssrc()
+                && count < MAX_REPORTS
+            {
+                ssrcs[count] = ssrc;
+                count += 1;
+            }
+        }
+        if count > 0 {
+            asked |= compound.remb(own_ssrc, bitrate, &ssrcs[..count]).is_ok();
+        }
+    }
+    asked.then(|| compound.len())
+}
+
+/// Sender reports, in the server's time, that keep a stream's tracks together.
+fn write_to_receiver(
+    now: Instant,
+    clock: &NtpClock,
+    down: &mut DownPeer,
+    source: Option<&UpPeer>,
+    buffer: &mut [u8],
+) -> Option<usize> {
+    if !report_due(now, &mut down.peer.next_report) {
+        return None;
+    }
+    let ntp = clock.at(now);
+    let mut compound: Option<Compound<'_>> = None;
+    let mut buffer = Some(buffer);
+    for track in &mut down.tracks {
+        track.measure(now);
+        let Some(up) = source else { continue };
+        let Some(timestamp) = track
+            .source()
+            .and_then(|at| up.tracks.get(usize::from(at)))
+            .zip(up.publisher_time(ntp))
+            .and_then(|(up_track, publisher)| up_track.timestamp_at(publisher))
+        else {
+            continue;
+        };
+        if track.is_waiting() || track.figures().packets == 0 {
+            continue;
+        }
+        let ssrc = track.config().ssrc;
+        let info = track.sender_info(ntp, timestamp);
+        let written: Result<(), FeedbackError> = match (&mut compound, buffer.take()) {
+            (Some(compound), _) => compound.sender_report(ssrc, &info, &[]),
+            (None, Some(buffer)) => {
+                compound = Compound::with_sender_report(buffer, ssrc, &info, &[]).ok();
+                Ok(())
+            }
+            (None, None) => Err(FeedbackError::Full),
+        };
+        if written.is_ok()
+            && let Some(compound) = &mut compound
+        {
+            compound.cname(ssrc, CNAME).ok()?;
+        }
+    }
+    compound.map(|compound| compound.len())
+}

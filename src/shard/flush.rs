@@ -1,0 +1,330 @@
+//! What waits to be sent, and the sending of it.
+
+use super::Shard;
+use super::batch::{Batch, MAX_DATAGRAM};
+use super::drops::Drop;
+use super::peer::{Peer, Place};
+use crate::media::cache::Meta;
+use crate::media::down::DownTrack;
+use crate::transport::Transmit;
+use crate::transport::srtp::Sealer;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Packets asked for again that one turn sends at most: a second of video for each of a few.
+const MAX_RESENDS: usize = 1_024;
+
+/// A packet that a receiver lacks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resend {
+    pub(crate) down: u32,
+    pub(crate) track: u16,
+    pub(crate) number: u64,
+}
+
+/// The packets since a keyframe, for a receiver that begins.
+#[derive(Debug, Clone, Copy)]
+struct Replay {
+    down: u32,
+    track: u16,
+    next: u64,
+    last: u64,
+}
+
+/// Which packet of which track is next, and for whom.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    active: usize,
+    receiver: usize,
+    packet: usize,
+}
+
+/// All that waits.
+#[derive(Default)]
+pub(crate) struct Flush {
+    /// Of ICE and DTLS.
+    pub(crate) transmits: VecDeque<Transmit>,
+    /// Peers that are due RTCP.
+    feedback: Vec<Place>,
+    resends: Vec<Resend>,
+    replays: Vec<Replay>,
+    /// Tracks with packets that came since the last flush.
+    active: Vec<(u32, u16)>,
+    cursor: Cursor,
+    pub(crate) is_urgent: bool,
+}
+
+impl Flush {
+    /// The peer is due RTCP.
+    pub(crate) fn feedback(&mut self, place: Place, peer: &mut Peer) {
+        if !peer.feedback_due {
+            peer.feedback_due = true;
+            self.feedback.push(place);
+        }
+    }
+
+    /// False if too many wait already.
+    pub(crate) fn resend(&mut self, resend: Resend) -> bool {
+        let room = self.resends.len() < MAX_RESENDS;
+        if room {
+            self.resends.push(resend);
+        }
+        room
+    }
+
+    pub(crate) fn replay(&mut self, down: u32, track: u16, next: u64, last: u64) {
+        self.replays.push(Replay {
+            down,
+            track,
+            next,
+            last,
+        });
+    }
+
+    /// A publisher is gone, and its place may be given to another.
+    pub(crate) fn forget_up(&mut self, up: u32) {
+        self.active.retain(|(other, _)| *other != up);
+    }
+
+    /// A receiver is gone, and its place may be given to another.
+    pub(crate) fn forget_down(&mut self, down: u32) {
+        self.resends.retain(|resend| resend.down != down);
+        self.replays.retain(|replay| replay.down != down);
+    }
+
+    pub(crate) fn active(&mut self, up: u32, track: u16) {
+        self.active.push((up, track));
+    }
+}
+
+impl Shard {
+    /// Writes what waits to the batch. True if the batch is full: send it, clear it, and call
+    /// again before anything else.
+    pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch) -> bool {
+        let full = self.write_transmits(batch)
+            || self.write_feedback(now, batch)
+            || self.write_resends(batch)
+            || self.write_replays(now, batch)
+            || self.write_pending(now, batch);
+        if !full {
+            self.flush.is_urgent = false;
+        }
+        full
+    }
+
+    fn write_transmits(&mut self, batch: &mut Batch) -> bool {
+        while let Some(transmit) = self.flush.transmits.front() {
+            if !batch.push(transmit.path, &transmit.data) {
+                return true;
+            }
+            self.flush.transmits.pop_front();
+        }
+        false
+    }
+
+    fn write_feedback(&mut self, now: Instant, batch: &mut Batch) -> bool {
+        while let Some(place) = self.flush.feedback.last().copied() {
+            let Some(space) = batch.space() else {
+                return true;
+            };
+            self.flush.feedback.pop();
+            if let Some((path, len)) = self.write_rtcp(now, place, space) {
+                batch.commit(path, len);
+            }
+            self.schedule(place);
+        }
+        false
+    }
+
+    fn write_resends(&mut self, batch: &mut Batch) -> bool {
+        while let Some(resend) = self.flush.resends.last().copied() {
+            let Some(space) = batch.space() else {
+                return true;
+            };
+            self.flush.resends.pop();
+            let Some(down) = self.downs.get_mut(resend.down as usize) else {
+                continue;
+            };
+            let (Some(source), Some(path)) = (down.source, down.peer.transport.path()) else {
+                continue;
+            };
+            let Some(track) = down.tracks.get_mut(usize::from(resend.track)) else {
+                continue;
+            };
+            let found = track.origin(resend.number).and_then(|origin| {
+                let up_track = self
+                    .ups
+                    .get(source as usize)?
+                    .tracks
+                    .get(usize::from(origin.source))?;
+                let (meta, bytes) = up_track.packet(origin.up)?;
+                Some((
+                    meta,
+                    bytes,
+                    meta.timestamp.wrapping_add(origin.timestamp_offset),
+                ))
+            });
+            let Some((meta, bytes, timestamp)) = found else {
+                self.drops.count(Drop::NotInCache);
+                continue;
+            };
+            let Some(sealer) = down.peer.transport.sealer() else {
+                continue;
+            };
+            match seal(sealer, track, meta, bytes, resend.number, timestamp, space) {
+                Some(len) => {
+                    track.repaired();
+                    batch.commit(path, len);
+                }
+                None => self.drops.count(Drop::Unsealed),
+            }
+        }
+        false
+    }
+
+    fn write_replays(&mut self, now: Instant, batch: &mut Batch) -> bool {
+        while let Some(mut replay) = self.flush.replays.last().copied() {
+            if self.write_replay(now, &mut replay, batch) {
+                if let Some(last) = self.flush.replays.last_mut() {
+                    *last = replay;
+                }
+                return true;
+            }
+            self.flush.replays.pop();
+        }
+        false
+    }
+
+    fn write_replay(&mut self, now: Instant, replay: &mut Replay, batch: &mut Batch) -> bool {
+        let Self {
+            ups, downs, drops, ..
+        } = self;
+        let Some(down) = downs.get_mut(replay.down as usize) else {
+            return false;
+        };
+        let (Some(source), Some(path)) = (down.source, down.peer.transport.path()) else {
+            return false;
+        };
+        let Some(track) = down.tracks.get_mut(usize::from(replay.track)) else {
+            return false;
+        };
+        let Some(up) = ups.get_mut(source as usize) else {
+            return false;
+        };
+        let Some(up_track) = track
+            .source()
+            .and_then(|at| up.tracks.get_mut(usize::from(at)))
+        else {
+            return false;
+        };
+        let Some(sealer) = down.peer.transport.sealer() else {
+            return false;
+        };
+        while replay.next <= replay.last {
+            let Some(space) = batch.space() else {
+                return true;
+            };
+            let seqno = replay.next;
+            replay.next += 1;
+            // What waits for the flush goes out with it.
+            if up_track.pending().contains(&seqno) {
+                continue;
+            }
+            let Some((meta, bytes)) = up_track.packet(seqno) else {
+                continue;
+            };
+            let Some((number, timestamp)) = track.forward(now, meta) else {
+                continue;
+            };
+            match seal(sealer, track, meta, bytes, number, timestamp, space) {
+                Some(len) => {
+                    track.sent(meta);
+                    batch.commit(path, len);
+                }
+                None => drops.count(Drop::Unsealed),
+            }
+        }
+        false
+    }
+
+    fn write_pending(&mut self, now: Instant, batch: &mut Batch) -> bool {
+        let Self {
+            ups,
+            downs,
+            drops,
+            flush,
+            ..
+        } = self;
+        let mut cursor = flush.cursor;
+        while let Some((up_index, track_index)) = flush.active.get(cursor.active).copied() {
+            let Some(up) = ups.get_mut(up_index as usize) else {
+                cursor = Cursor {
+                    active: cursor.active + 1,
+                    ..Cursor::default()
+                };
+                continue;
+            };
+            let up_track = &mut up.tracks[usize::from(track_index)];
+            let receivers = &up.receivers[usize::from(track_index)];
+            while let Some(receiver) = receivers.get(cursor.receiver) {
+                if let Some(down) = downs.get_mut(receiver.down as usize)
+                    && down.connected
+                    && let Some(path) = down.peer.transport.path()
+                    && let Some(track) = down.tracks.get_mut(usize::from(receiver.track))
+                    && let Some(sealer) = down.peer.transport.sealer()
+                {
+                    while let Some(seqno) = up_track.pending().get(cursor.packet) {
+                        let Some(space) = batch.space() else {
+                            flush.cursor = cursor;
+                            return true;
+                        };
+                        cursor.packet += 1;
+                        let Some((meta, bytes)) = up_track.packet(*seqno) else {
+                            continue;
+                        };
+                        let Some((number, timestamp)) = track.forward(now, meta) else {
+                            continue;
+                        };
+                        match seal(sealer, track, meta, bytes, number, timestamp, space) {
+                            Some(len) => {
+                                track.sent(meta);
+                                batch.commit(path, len);
+                            }
+                            None => drops.count(Drop::Unsealed),
+                        }
+                    }
+                }
+                cursor.packet = 0;
+                cursor.receiver += 1;
+            }
+            up_track.clear_pending();
+            cursor = Cursor {
+                active: cursor.active + 1,
+                ..Cursor::default()
+            };
+        }
+        flush.active.clear();
+        flush.cursor = Cursor::default();
+        false
+    }
+}
+
+/// Writes a packet as one receiver gets it. Returns its length.
+#[inline]
+fn seal(
+    sealer: &Sealer,
+    track: &DownTrack,
+    meta: &Meta,
+    bytes: &[u8],
+    number: u64,
+    timestamp: u32,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let header_len = usize::from(meta.header_len);
+    let (header, payload) = bytes.split_at_checked(header_len)?;
+    out.get_mut(..header_len)?.copy_from_slice(header);
+    track.patch(out.first_chunk_mut()?, number, timestamp);
+    sealer
+        .seal_rtp(track.config().ssrc, number, header_len, payload, out)
+        .ok()
+}

@@ -1,0 +1,107 @@
+//! The peers of a shard: who publishes, and who receives.
+
+use super::message::PeerId;
+use crate::media::down::DownTrack;
+use crate::media::feedback::NtpTime;
+use crate::media::up::UpTrack;
+use crate::transport::peer::Transport;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Where a peer is kept: its place in one of the two slabs of the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Up(u32),
+    Down(u32),
+}
+
+/// What both kinds of peers have.
+pub(crate) struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) transport: Transport,
+    /// The ufrags that lead here, to be forgotten with the peer.
+    pub(crate) ufrags: Vec<String>,
+    /// The paths that ICE has authenticated.
+    pub(crate) paths: Vec<crate::transport::Path>,
+    /// The earliest entry of this peer in the timer queue that still counts.
+    pub(crate) deadline: Option<Instant>,
+    /// When to report by RTCP.
+    pub(crate) next_report: Option<Instant>,
+    pub(crate) rtt: Option<Duration>,
+    /// Waits in the list of those who have RTCP to send.
+    pub(crate) feedback_due: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(id: PeerId, transport: Transport, ufrag: String) -> Self {
+        Self {
+            id,
+            transport,
+            ufrags: vec![ufrag],
+            paths: Vec::new(),
+            deadline: None,
+            next_report: None,
+            rtt: None,
+            feedback_due: false,
+        }
+    }
+
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        self.transport.path().map(|path| path.remote)
+    }
+}
+
+/// A receiver of one track: which down peer, and which of its tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Receiver {
+    pub(crate) down: u32,
+    pub(crate) track: u16,
+}
+
+/// A publisher: one stream.
+pub(crate) struct UpPeer {
+    pub(crate) peer: Peer,
+    pub(crate) tracks: Vec<UpTrack>,
+    /// Who is sent each track.
+    pub(crate) receivers: Vec<Vec<Receiver>>,
+    /// All down peers of this stream, sending or not.
+    pub(crate) downs: Vec<u32>,
+    /// What to add to the publisher's NTP times to get ours, in units of 2⁻³² s. One for all
+    /// tracks, so that they stay together.
+    pub(crate) clock_offset: Option<i64>,
+    /// The SSRC that this server's own RTCP to the publisher is from.
+    pub(crate) own_ssrc: u32,
+    /// Receivers' estimates, to be told to the publisher.
+    pub(crate) remb: Option<u64>,
+}
+
+impl UpPeer {
+    /// The publisher's clock was read.
+    pub(crate) fn clock(&mut self, ours: NtpTime, theirs: NtpTime) {
+        let offset = ours.0.wrapping_sub(theirs.0) as i64;
+        self.clock_offset = Some(match self.clock_offset {
+            // A report that was quick says most; slowness is not the clock's, but drift is.
+            Some(old) if offset.wrapping_sub(old) > 0 => {
+                old.wrapping_add(offset.wrapping_sub(old) / 32)
+            }
+            _ => offset,
+        });
+    }
+
+    /// The publisher's time at ours.
+    pub(crate) fn publisher_time(&self, ours: NtpTime) -> Option<NtpTime> {
+        self.clock_offset
+            .map(|offset| NtpTime(ours.0.wrapping_sub(offset as u64)))
+    }
+}
+
+/// A receiver of one stream.
+pub(crate) struct DownPeer {
+    pub(crate) peer: Peer,
+    /// The publisher, while there is one.
+    pub(crate) source: Option<u32>,
+    pub(crate) tracks: Vec<DownTrack>,
+    pub(crate) connected: bool,
+    /// The receiver's estimate, bit/s.
+    pub(crate) remb: Option<u64>,
+}

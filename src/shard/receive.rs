@@ -1,0 +1,311 @@
+//! Datagrams that arrive.
+
+use super::drops::Drop;
+use super::peer::{Place, UpPeer};
+use super::{Shard, flush};
+use crate::media::feedback::{Report, Reports};
+use crate::media::packet::{Header, PacketError};
+use crate::media::up::Refusal;
+use crate::transport::Path;
+use crate::transport::demux::{Protocol, demux, stun_route};
+use crate::transport::description::Extension;
+use crate::transport::srtp::SrtpError;
+use std::time::Instant;
+
+/// The most paths that one peer may have been seen on.
+const MAX_PATHS: usize = 32;
+
+impl Shard {
+    /// Takes a datagram. RTCP is opened where it stands.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, data: &mut [u8]) {
+        match demux(data) {
+            Some(Protocol::Rtp) => self.handle_rtp(now, path, data),
+            Some(Protocol::Rtcp) => self.handle_rtcp(now, path, data),
+            Some(Protocol::Stun) => self.handle_stun(now, path, data),
+            Some(Protocol::Dtls) => self.handle_dtls(now, path, data),
+            None => self.drops.count(Drop::UnknownProtocol),
+        }
+    }
+
+    fn handle_stun(&mut self, now: Instant, path: Path, data: &[u8]) {
+        let Some(route) = stun_route(data) else {
+            return self.drops.count(Drop::StunMalformed);
+        };
+        let place = if route.request {
+            route.ufrag.and_then(|ufrag| self.routes.by_ufrag(ufrag))
+        } else {
+            self.routes.by_transaction(&route.transaction)
+        };
+        let Some(place) = place else {
+            return self.drops.count(Drop::StunUnknown);
+        };
+        let Self {
+            ups,
+            downs,
+            identity,
+            locals,
+            ..
+        } = self;
+        let peer = match place {
+            Place::Up(index) => ups.get_mut(index as usize).map(|up| &mut up.peer),
+            Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
+        };
+        let Some(peer) = peer else {
+            return self.drops.count(Drop::StunUnknown);
+        };
+        let authentic = peer
+            .transport
+            .handle_stun(now, identity, locals, path, data);
+        if !authentic {
+            self.drops.count(Drop::StunRefused);
+        } else if self.routes.authenticated(now, path, place)
+            && let Some(peer) = self.peer_mut(place)
+        {
+            if peer.paths.len() == MAX_PATHS {
+                let oldest = peer.paths.remove(0);
+                self.routes.remove(place, &[oldest], &[]);
+            }
+            if let Some(peer) = self.peer_mut(place) {
+                peer.paths.push(path);
+            }
+        }
+        self.after_transport(now, place);
+    }
+
+    fn handle_dtls(&mut self, now: Instant, path: Path, data: &[u8]) {
+        let Some(place) = self.place_of(&path) else {
+            return self.drops.count(Drop::UnknownSource);
+        };
+        if let Some(peer) = self.peer_mut(place) {
+            peer.transport.handle_dtls(now, path, data);
+        }
+        self.after_transport(now, place);
+    }
+
+    fn handle_rtp(&mut self, now: Instant, path: Path, data: &[u8]) {
+        if let Err(reason) = self.receive_rtp(now, path, data) {
+            self.drops.count(reason);
+        }
+    }
+
+    fn receive_rtp(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), Drop> {
+        let index = match self.place_of(&path) {
+            Some(Place::Up(index)) => index,
+            Some(Place::Down(_)) => return Err(Drop::NotPublishing),
+            None => return Err(Drop::UnknownSource),
+        };
+        let header = Header::parse(data).map_err(|error| match error {
+            PacketError::Truncated => Drop::Truncated,
+            PacketError::Version => Drop::Version,
+        })?;
+        let Some(up) = self.ups.get_mut(index as usize) else {
+            return Err(Drop::UnknownSource);
+        };
+        let track_index = find_track(up, &header, data)?;
+        let Some(opener) = up.peer.transport.opener() else {
+            return Err(Drop::NoKeys);
+        };
+        let track = &mut up.tracks[track_index];
+        let begins = track.pending().is_empty();
+        let received = track
+            .receive(now, &header, data, opener, &mut self.scratch)
+            .map_err(|refusal| match refusal {
+                Refusal::Srtp(SrtpError::Truncated) => Drop::Truncated,
+                Refusal::Srtp(SrtpError::Replayed) => Drop::Replayed,
+                Refusal::Srtp(SrtpError::Forged) => Drop::Forged,
+                Refusal::Srtp(SrtpError::Crypto) | Refusal::Oversized => Drop::Oversized,
+                Refusal::Stale => Drop::Stale,
+            })?;
+        if begins {
+            self.flush.active(index, track_index as u16);
+        }
+        if track.is_pending_full() {
+            self.flush.is_urgent = true;
+        }
+        if received.loss {
+            self.schedule(Place::Up(index));
+        }
+        Ok(())
+    }
+
+    /// The driver should call [`Self::poll_transmit`] before the next datagram.
+    pub fn wants_flush(&self) -> bool {
+        self.flush.is_urgent
+    }
+
+    fn handle_rtcp(&mut self, now: Instant, path: Path, data: &mut [u8]) {
+        let Some(place) = self.place_of(&path) else {
+            return self.drops.count(Drop::UnknownSource);
+        };
+        let Some(opener) = self
+            .peer_mut(place)
+            .and_then(|peer| peer.transport.opener())
+        else {
+            return self.drops.count(Drop::NoKeys);
+        };
+        let len = match opener.open_rtcp(data) {
+            Ok(len) => len,
+            Err(error) => {
+                return self.drops.count(match error {
+                    SrtpError::Truncated => Drop::Truncated,
+                    SrtpError::Replayed => Drop::Replayed,
+                    SrtpError::Forged | SrtpError::Crypto => Drop::Forged,
+                });
+            }
+        };
+        for report in Reports::new(&data[..len]) {
+            match (report, place) {
+                (Ok(report), Place::Up(index)) => self.publisher_reported(now, index, &report),
+                (Ok(report), Place::Down(index)) => self.receiver_reported(now, index, report),
+                (Err(_), _) => self.drops.count(Drop::RtcpMalformed),
+            }
+        }
+    }
+
+    fn publisher_reported(&mut self, now: Instant, index: u32, report: &Report<'_>) {
+        let Report::SenderReport { ssrc, info, .. } = report else {
+            return;
+        };
+        let Some(up) = self.ups.get_mut(index as usize) else {
+            return;
+        };
+        let Some(track) = up
+            .tracks
+            .iter_mut()
+            .find(|track| track.ssrc() == Some(*ssrc))
+        else {
+            return;
+        };
+        track.sender_report(now, *info);
+        up.clock(self.clock.at(now), info.ntp);
+    }
+
+    fn receiver_reported(&mut self, now: Instant, index: u32, report: Report<'_>) {
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        match report {
+            Report::SenderReport { reports, .. } | Report::ReceiverReport { reports, .. } => {
+                for block in reports {
+                    let Some(track) = down
+                        .tracks
+                        .iter_mut()
+                        .find(|track| track.config().ssrc == block.ssrc)
+                    else {
+                        continue;
+                    };
+                    track.reported(&block);
+                    if let Some(rtt) = block.round_trip(self.clock.at(now)) {
+                        down.peer.rtt = Some(rtt);
+                    }
+                }
+            }
+            Report::Nack { media_ssrc, lost } => {
+                let Some(at) = down
+                    .tracks
+                    .iter()
+                    .position(|track| track.config().ssrc == media_ssrc)
+                else {
+                    return;
+                };
+                for seqno in lost {
+                    let number = down.tracks[at].nacked(seqno);
+                    let resend = flush::Resend {
+                        down: index,
+                        track: at as u16,
+                        number,
+                    };
+                    if !self.flush.resend(resend) {
+                        self.drops.count(Drop::TooManyNacks);
+                    }
+                }
+            }
+            Report::Pli { media_ssrc } => self.keyframe_requested(now, index, media_ssrc),
+            Report::Fir { entries } => {
+                for (ssrc, _) in entries {
+                    self.keyframe_requested(now, index, ssrc);
+                }
+            }
+            Report::Remb { bitrate, .. } => {
+                down.remb = Some(bitrate);
+                if let Some(source) = down.source {
+                    self.collect_remb(source);
+                }
+            }
+            Report::TransportCc { .. } | Report::Bye { .. } | Report::Unknown { .. } => {}
+        }
+    }
+
+    fn keyframe_requested(&mut self, now: Instant, index: u32, ssrc: u32) {
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        let Some(track) = down
+            .tracks
+            .iter_mut()
+            .find(|track| track.config().ssrc == ssrc)
+        else {
+            return;
+        };
+        track.keyframe_requested();
+        let (Some(source), Some(up_track)) = (down.source, track.source()) else {
+            return;
+        };
+        let Some(up) = self.ups.get_mut(source as usize) else {
+            return;
+        };
+        if let Some(up_track) = up.tracks.get_mut(usize::from(up_track)) {
+            up_track.request_keyframe(now);
+            self.schedule(Place::Up(source));
+        }
+    }
+
+    /// A publisher need not send more than the best of its receivers can take.
+    fn collect_remb(&mut self, source: u32) {
+        let Some(up) = self.ups.get_mut(source as usize) else {
+            return;
+        };
+        up.remb = up
+            .downs
+            .iter()
+            .filter_map(|down| self.downs.get(*down as usize).and_then(|down| down.remb))
+            .max();
+    }
+}
+
+/// The track that a packet belongs to: by its SSRC, else by mid and rid (RFC 8843, section 9.2),
+/// else by a payload type that only one track has.
+fn find_track(up: &UpPeer, header: &Header, data: &[u8]) -> Result<usize, Drop> {
+    let tracks = &up.tracks;
+    if let Some(at) = tracks
+        .iter()
+        .position(|track| track.ssrc() == Some(header.ssrc))
+    {
+        return if tracks[at].config().payload_type == header.payload_type {
+            Ok(at)
+        } else {
+            Err(Drop::PayloadType)
+        };
+    }
+    let text = |ids, extension| header.extension(data, ids, extension);
+    let named = tracks.iter().position(|track| {
+        let config = track.config();
+        let mid = text(&config.extensions, Extension::Mid);
+        let rid = text(&config.extensions, Extension::Rid);
+        config.payload_type == header.payload_type
+            && mid == Some(config.mid.as_bytes())
+            && rid == config.rid.as_deref().map(str::as_bytes)
+    });
+    if let Some(at) = named {
+        return Ok(at);
+    }
+    let mut same = tracks.iter().enumerate().filter(|(_, track)| {
+        track.config().payload_type == header.payload_type
+            && track.config().rid.is_none()
+            && track.ssrc().is_none()
+    });
+    match (same.next(), same.next()) {
+        (Some((at, _)), None) => Ok(at),
+        _ => Err(Drop::UnknownSsrc),
+    }
+}
