@@ -117,6 +117,14 @@ impl Group {
         self.state().members.len()
     }
 
+    /// A member.
+    pub fn user(&self, id: &str) -> Option<Arc<User>> {
+        self.state()
+            .members
+            .get(id)
+            .map(|member| Arc::clone(&member.user))
+    }
+
     /// Everyone inside.
     pub fn users(&self) -> Vec<Arc<User>> {
         self.state()

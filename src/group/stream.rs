@@ -6,6 +6,7 @@ use super::notice::Notice;
 use crate::media::{Codec, Kind};
 use crate::net::ShardId;
 use crate::shard::PeerId;
+use crate::transport::description::Extension;
 use std::sync::Arc;
 
 /// A stream that a member sends to the server, as the others see it.
@@ -42,6 +43,8 @@ pub struct PublishedTrack {
     pub codec: Codec,
     /// `a=fmtp` of the publisher, which receivers must be told of (H.264, AV1, VP9 profiles).
     pub fmtp: String,
+    /// The header extensions that its publisher sends.
+    pub extensions: Vec<Extension>,
     /// Still sent: false once a new offer dropped it.
     pub active: bool,
 }

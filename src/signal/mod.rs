@@ -1,1 +1,22 @@
-//! (to come)
+//! The WebSocket protocol (`galene-protocol.md`, version 2): one file per kind of message.
+//!
+//! Each connection is one task, and what it sends leaves in one order: a message is read, its
+//! [`session`] acts on it, and what that told this client waits in its mailbox like everything
+//! that others cause. No one waits for a client that does not read: when its mailbox is full, it
+//! is closed.
+
+mod chat;
+mod failure;
+mod group_action;
+mod join;
+mod message;
+mod notices;
+mod session;
+mod socket;
+mod state;
+mod stream;
+mod user_action;
+mod user_message;
+
+pub use socket::{limit, serve};
+pub use state::{Limits, State};

@@ -1,0 +1,231 @@
+//! What all connections share.
+
+use crate::group::{Kick, Mailbox, MailboxLimits, Notice, PeerChange, Registry};
+use crate::net::{Engine, ShardId};
+use crate::shard::{Event, PeerId};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// What the server is told to say when it ends.
+const SHUTTING_DOWN: &str = "server is shutting down";
+/// How long clients have to take leave.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// For how long the server waits for its clients, and how much it keeps for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// What may wait for a client that does not read.
+    pub mailbox: MailboxLimits,
+    /// For the first message.
+    pub handshake: Duration,
+    /// A client that is silent for this long is pinged.
+    pub ping: Duration,
+    /// A client that is silent for this long is dropped.
+    pub dead: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            mailbox: MailboxLimits::default(),
+            handshake: Duration::from_secs(15),
+            ping: Duration::from_secs(20),
+            dead: Duration::from_secs(45),
+        }
+    }
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct State {
+    registry: Arc<Registry>,
+    engine: Arc<Engine>,
+    limits: Limits,
+    rtc_configuration: RwLock<Arc<Value>>,
+    /// Who is told of a peer connection.
+    peers: Mutex<HashMap<PeerId, Arc<Mailbox>>>,
+    connections: Mutex<Connections>,
+    /// The last connection ended.
+    empty: Notify,
+    next_connection: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    shutting_down: bool,
+    open: HashMap<u64, Arc<Mailbox>>,
+}
+
+impl State {
+    /// Joins groups and media together; `events` are those of `engine`. Must be called inside a
+    /// tokio runtime, on which it follows the events for as long as the state lives.
+    pub fn new(
+        registry: Arc<Registry>,
+        engine: Arc<Engine>,
+        events: mpsc::UnboundedReceiver<(ShardId, Event)>,
+    ) -> Arc<Self> {
+        Self::with_limits(registry, engine, events, Limits::default())
+    }
+
+    /// Like [`Self::new`], with other limits than the usual ones.
+    pub fn with_limits(
+        registry: Arc<Registry>,
+        engine: Arc<Engine>,
+        events: mpsc::UnboundedReceiver<(ShardId, Event)>,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let state = Arc::new(Self {
+            registry,
+            engine,
+            limits,
+            rtc_configuration: RwLock::new(Arc::new(json!({}))),
+            peers: Mutex::default(),
+            connections: Mutex::default(),
+            empty: Notify::new(),
+            next_connection: AtomicU64::new(0),
+        });
+        tokio::spawn(follow(Arc::downgrade(&state), events));
+        state
+    }
+
+    /// All groups.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// All shards.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The `RTCConfiguration` that clients are told when they join.
+    pub fn rtc_configuration(&self) -> Arc<Value> {
+        Arc::clone(
+            &self
+                .rtc_configuration
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Changes the `RTCConfiguration` for those who join from now on.
+    pub fn set_rtc_configuration(&self, configuration: Value) {
+        *self
+            .rtc_configuration
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
+    }
+
+    /// Tells every client that the server is shutting down, and waits a little for them to go.
+    /// Who comes later is told the same.
+    pub async fn shutdown(&self) {
+        let gone = self.empty.notified();
+        tokio::pin!(gone);
+        gone.as_mut().enable();
+        {
+            let mut connections = self.connections();
+            connections.shutting_down = true;
+            for mailbox in connections.open.values() {
+                mailbox.push(shutting_down());
+            }
+            if connections.open.is_empty() {
+                return;
+            }
+        }
+        if tokio::time::timeout(GRACE, gone).await.is_err() {
+            tracing::info!("not every client took leave");
+        }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn peers(&self) -> MutexGuard<'_, HashMap<PeerId, Arc<Mailbox>>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a connection in for as long as the result lives.
+    pub(super) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Entered {
+        let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        let mut connections = self.connections();
+        if connections.shutting_down {
+            mailbox.push(shutting_down());
+        }
+        connections.open.insert(id, Arc::clone(mailbox));
+        Entered {
+            state: Arc::clone(self),
+            id,
+        }
+    }
+
+    /// From now on `mailbox` is told what becomes of `peer`.
+    pub(super) fn follow_peer(&self, peer: PeerId, mailbox: &Arc<Mailbox>) {
+        self.peers().insert(peer, Arc::clone(mailbox));
+    }
+
+    /// No one wants to know of `peer` any more.
+    pub(super) fn forget_peer(&self, peer: PeerId) {
+        self.peers().remove(&peer);
+    }
+}
+
+fn shutting_down() -> Notice {
+    Notice::Kicked(Kick {
+        by: None,
+        message: SHUTTING_DOWN.to_owned(),
+    })
+}
+
+/// A connection that counts.
+#[derive(Debug)]
+pub(super) struct Entered {
+    state: Arc<State>,
+    id: u64,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut connections = self.state.connections();
+        connections.open.remove(&self.id);
+        if connections.open.is_empty() {
+            self.state.empty.notify_waiters();
+        }
+    }
+}
+
+async fn follow(state: Weak<State>, mut events: mpsc::UnboundedReceiver<(ShardId, Event)>) {
+    while let Some((shard, event)) = events.recv().await {
+        let Some(state) = state.upgrade() else { return };
+        let (peer, change) = match event {
+            Event::Connected { peer } => {
+                tracing::debug!(?shard, ?peer, "connected");
+                (peer, PeerChange::Connected)
+            }
+            Event::Failed { peer, reason } => {
+                tracing::info!(?shard, ?peer, reason, "a peer connection failed");
+                (peer, PeerChange::Failed)
+            }
+            Event::Closed { peer } => {
+                tracing::debug!(?shard, ?peer, "closed by the other end");
+                (peer, PeerChange::Closed)
+            }
+            Event::Stats { .. } => continue,
+        };
+        let mailbox = state.peers().get(&peer).cloned();
+        if let Some(mailbox) = mailbox {
+            mailbox.push(Notice::Peer(peer, change));
+        }
+    }
+}

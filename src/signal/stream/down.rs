@@ -1,0 +1,397 @@
+//! `offer` of the server, `answer`, `renegotiate` and `abort`: what a client receives.
+
+use super::super::failure::Failure;
+use super::super::message::{Outgoing, stream_id};
+use super::super::session::Session;
+use super::local::{ice_credentials, ssrc};
+use crate::group::{PublishedStream, PublishedTrack};
+use crate::media::Codec;
+use crate::net::ShardId;
+use crate::shard::{Command, DownTrackConfig, PeerId};
+use crate::transport::description::{CodecParameters, DownMedia, Extension, LocalTransport};
+use crate::transport::sdp::DownOffer;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// `answer`
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct AnswerIn {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    sdp: Option<String>,
+}
+
+/// `offer`
+#[derive(Debug, Serialize)]
+pub(in super::super) struct OfferOut<'a> {
+    id: &'a str,
+    label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replace: Option<&'a str>,
+    source: &'a str,
+    username: &'a str,
+    sdp: &'a str,
+}
+
+/// A stream that the client receives.
+#[derive(Debug)]
+pub(super) struct DownStream {
+    pub(super) peer: PeerId,
+    pub(super) shard: ShardId,
+    pub(super) stream: Arc<PublishedStream>,
+    /// What `requestStream` said.
+    pub(super) requested: Option<Vec<String>>,
+    local: LocalTransport,
+    /// As they are to be, or were last, offered.
+    sections: Vec<Section>,
+    /// The offer that the client has not answered yet.
+    offered: Option<Vec<Section>>,
+    /// What must be offered once the client has answered.
+    pending: Option<Renewal>,
+}
+
+/// Why a stream is offered anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Renewal {
+    /// Other tracks.
+    Tracks,
+    /// Other ICE credentials, and perhaps other tracks.
+    Restart,
+}
+
+/// A media section, and the track it carries.
+#[derive(Debug, Clone)]
+struct Section {
+    media: DownMedia,
+    track: usize,
+}
+
+/// The payload type that the server sends each codec with.
+fn payload_type(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::G722 => 9,
+        Codec::Av1 => 35,
+        Codec::Vp8 => 96,
+        Codec::Vp9 => 98,
+        Codec::H264 => 102,
+        Codec::Opus => 111,
+    }
+}
+
+/// The extensions of a publisher that are of use beyond its own hop.
+fn forwarded(track: &PublishedTrack) -> Vec<Extension> {
+    let of_use = [
+        Extension::AudioLevel,
+        Extension::VideoOrientation,
+        Extension::AbsCaptureTime,
+        Extension::DependencyDescriptor,
+    ];
+    of_use
+        .into_iter()
+        .filter(|extension| track.extensions.contains(extension))
+        .collect()
+}
+
+fn media(mid: String, track: &PublishedTrack, ssrc: u32) -> DownMedia {
+    DownMedia {
+        mid,
+        codec: CodecParameters {
+            codec: track.codec,
+            payload_type: payload_type(track.codec),
+            channels: if track.codec == Codec::Opus { 2 } else { 1 },
+            fmtp: track.fmtp.clone(),
+        },
+        ssrc,
+        active: true,
+        extensions: forwarded(track),
+    }
+}
+
+/// The sections that carry the `wanted` tracks. A section once offered stays: with the track it
+/// had if that is wanted, with another of its kind, or inactive.
+fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize]) -> Vec<Section> {
+    let mut sections = old.to_vec();
+    let mut placed = vec![false; sections.len()];
+    let taken = |sections: &[Section], ssrc| sections.iter().any(|one| one.media.ssrc == ssrc);
+    let kind = |section: &Section| section.media.codec.codec.kind();
+    // First those that stay where they are, so that no other takes their place.
+    let (staying, moving): (Vec<usize>, Vec<usize>) = wanted
+        .iter()
+        .partition(|track| old.iter().any(|section| section.track == **track));
+    for track in staying {
+        for (section, placed) in sections.iter_mut().zip(&mut placed) {
+            if section.track == track {
+                section.media.active = true;
+                *placed = true;
+            }
+        }
+    }
+    for index in moving {
+        let Some(track) = stream.tracks.get(index) else {
+            continue;
+        };
+        let free = (0..sections.len()).find(|&at| !placed[at] && kind(&sections[at]) == track.kind);
+        let at = free.unwrap_or_else(|| {
+            placed.push(false);
+            sections.len()
+        });
+        // Another track is another sequence of packets: it gets an SSRC of its own.
+        let ssrc = ssrc(|ssrc| taken(&sections, ssrc));
+        let mid = sections
+            .get(at)
+            .map_or_else(|| at.to_string(), |old| old.media.mid.clone());
+        let section = Section {
+            media: media(mid, track, ssrc),
+            track: index,
+        };
+        if at == sections.len() {
+            sections.push(section);
+        } else {
+            sections[at] = section;
+        }
+        placed[at] = true;
+    }
+    for (section, placed) in sections.iter_mut().zip(placed) {
+        if !placed {
+            section.media.active = false;
+        }
+    }
+    sections
+}
+
+fn same(a: &[Section], b: &[Section]) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.track == b.track && a.media.active == b.media.active)
+}
+
+impl Session {
+    /// Someone publishes a stream, or changed it.
+    pub(in super::super) fn stream_published(&mut self, stream: &Arc<PublishedStream>) {
+        let old = stream.replace.as_ref().filter(|old| {
+            self.streams
+                .down
+                .get(*old)
+                .is_some_and(|down| down.stream.source == stream.source)
+        });
+        let old = old.and_then(|old| self.streams.down.remove(old));
+        let Some(old) = old else {
+            return self.reconsider(stream);
+        };
+        // What the client said of the old stream holds for that in its place.
+        self.remove_peer(old.shard, old.peer);
+        let replaced = old.stream.id.clone();
+        if self.streams.down.contains_key(&stream.id) {
+            self.send(&Outgoing::Close { id: &replaced });
+            return self.reconsider(stream);
+        }
+        let wanted = self.wanted_of(stream, old.requested.as_deref());
+        if wanted.is_empty() || self.streams.up.contains_key(&stream.id) {
+            self.send(&Outgoing::Close { id: &replaced });
+        } else {
+            self.offer_stream(stream, old.requested, &wanted, Some(&replaced));
+        }
+    }
+
+    /// A stream is no more.
+    pub(in super::super) fn stream_unpublished(&mut self, stream: &PublishedStream) {
+        let down = self.streams.down.get(&stream.id);
+        if down.is_some_and(|down| down.stream.peer == stream.peer) {
+            self.close_received(&stream.id);
+        }
+    }
+
+    /// Offers a stream, changes what is offered of it, or ends it, as the client's requests say.
+    pub(super) fn reconsider(&mut self, stream: &Arc<PublishedStream>) {
+        let id = &stream.id;
+        if self
+            .streams
+            .down
+            .get(id)
+            .is_some_and(|down| down.stream.peer != stream.peer)
+        {
+            self.close_received(id);
+        }
+        let Some(down) = self.streams.down.get(id) else {
+            let wanted = self.wanted_of(stream, None);
+            // A client cannot receive what it calls the same as a stream of its own.
+            if !wanted.is_empty() && !self.streams.up.contains_key(id) {
+                self.offer_stream(stream, None, &wanted, None);
+            }
+            return;
+        };
+        let wanted = self.wanted_of(stream, down.requested.as_deref());
+        if wanted.is_empty() {
+            return self.close_received(id);
+        }
+        let sections = arrange(&down.sections, stream, &wanted);
+        if let Some(down) = self.streams.down.get_mut(id) {
+            down.stream = Arc::clone(stream);
+            if !same(&down.sections, &sections) {
+                down.sections = sections;
+                self.renew(id, Renewal::Tracks);
+            }
+        }
+    }
+
+    /// Offers a stream for the first time.
+    fn offer_stream(
+        &mut self,
+        stream: &Arc<PublishedStream>,
+        requested: Option<Vec<String>>,
+        wanted: &[usize],
+        replace: Option<&str>,
+    ) {
+        let engine = Arc::clone(self.state.engine());
+        let down = DownStream {
+            peer: engine.new_peer(),
+            shard: stream.shard,
+            stream: Arc::clone(stream),
+            requested,
+            local: self.local_transport(),
+            sections: arrange(&[], stream, wanted),
+            offered: None,
+            pending: None,
+        };
+        self.state.follow_peer(down.peer, &self.mailbox);
+        let command = Command::AddDown {
+            peer: down.peer,
+            source: stream.peer,
+            local: down.local.ice.clone(),
+        };
+        engine.send(down.shard, command);
+        self.streams.down.insert(stream.id.clone(), down);
+        self.send_offer(&stream.id, replace, true);
+    }
+
+    fn send_offer(&mut self, id: &str, replace: Option<&str>, candidates: bool) {
+        let Some(down) = self.streams.down.get_mut(id) else {
+            return;
+        };
+        down.offered = Some(down.sections.clone());
+        let stream = Arc::clone(&down.stream);
+        let media = down
+            .sections
+            .iter()
+            .map(|section| section.media.clone())
+            .collect();
+        let sdp = DownOffer {
+            stream_id: id.to_owned(),
+            media,
+        }
+        .to_sdp(&down.local);
+        let shard = down.shard;
+        let ufrag = down.local.ice.ufrag.clone();
+        self.send(&Outgoing::Offer(OfferOut {
+            id,
+            label: &stream.label,
+            replace,
+            source: &stream.source,
+            username: &stream.username,
+            sdp: &sdp,
+        }));
+        if candidates {
+            self.send_candidates(id, "0", shard, &ufrag);
+        }
+    }
+
+    /// Offers a stream anew, once the client has answered what it was offered last.
+    fn renew(&mut self, id: &str, renewal: Renewal) {
+        let Some(down) = self.streams.down.get_mut(id) else {
+            return;
+        };
+        if down.offered.is_some() {
+            down.pending = down.pending.max(Some(renewal));
+            return;
+        }
+        down.local.session.1 += 1;
+        if renewal == Renewal::Restart {
+            down.local.ice = ice_credentials();
+            let (peer, local) = (down.peer, down.local.ice.clone());
+            self.state
+                .engine()
+                .send(down.shard, Command::RestartDown { peer, local });
+        }
+        self.send_offer(id, None, renewal == Renewal::Restart);
+    }
+
+    pub(in super::super) fn answer(&mut self, answer: &AnswerIn) -> Result<(), Failure> {
+        let id = stream_id(answer.id.as_deref())?;
+        let Some(down) = self.streams.down.get_mut(id) else {
+            self.send(&Outgoing::Close { id });
+            return Ok(());
+        };
+        let Some(offered) = down.offered.take() else {
+            self.close_received(id);
+            return Err(Failure::refused("an answer to no offer"));
+        };
+        let media = offered
+            .iter()
+            .map(|section| section.media.clone())
+            .collect();
+        let offer = DownOffer {
+            stream_id: id.to_owned(),
+            media,
+        };
+        let accepted = match offer.accept(answer.sdp.as_deref().unwrap_or_default()) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                self.close_received(id);
+                return Err(Failure::Refused(error.to_string()));
+            }
+        };
+        let tracks = offered
+            .iter()
+            .zip(&accepted.media)
+            .filter(|(section, answer)| section.media.active && answer.accepted)
+            .map(|(section, _)| DownTrackConfig {
+                mid: section.media.mid.clone(),
+                up_track: Some(section.track),
+                ssrc: section.media.ssrc,
+                payload_type: section.media.codec.payload_type,
+            })
+            .collect();
+        let command = Command::AcceptDown {
+            peer: down.peer,
+            remote: accepted.remote,
+            tracks,
+        };
+        self.state.engine().send(down.shard, command);
+        if let Some(renewal) = down.pending.take() {
+            // The wish may have been taken back in the meantime.
+            if renewal == Renewal::Restart || !same(&offered, &down.sections) {
+                let id = id.to_owned();
+                self.renew(&id, renewal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Restarts ICE for a stream that the client receives. Unknown ids are ignored.
+    pub(in super::super) fn renegotiate(&mut self, id: &str) {
+        self.renew(id, Renewal::Restart);
+    }
+
+    /// The client does not want a stream any more.
+    pub(in super::super) fn abort_received(&mut self, id: &str) {
+        if self.streams.down.contains_key(id) {
+            self.close_received(id);
+        } else {
+            self.send(&Outgoing::Close { id });
+        }
+    }
+
+    fn close_received(&mut self, id: &str) {
+        if let Some(down) = self.streams.down.remove(id) {
+            self.remove_peer(down.shard, down.peer);
+            self.send(&Outgoing::Close { id });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Streams: what a client publishes, and what it receives.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `local` | what the server says of itself: credentials, candidates |
+//! | `up` | `offer` of a client, `close` |
+//! | `down` | `offer` of the server, `answer`, `renegotiate`, `abort` |
+//! | `request` | `request`, `requestStream`: which tracks a client wants |
+//! | `ice` | `ice` |
+
+mod down;
+mod ice;
+mod local;
+mod request;
+mod up;
+
+pub(super) use down::{AnswerIn, OfferOut};
+pub(super) use ice::IceIn;
+pub(super) use request::{Request, RequestStream};
+pub(super) use up::OfferIn;
+
+use super::message::Outgoing;
+use super::session::Session;
+use crate::group::PeerChange;
+use crate::net::ShardId;
+use crate::shard::{Command, PeerId};
+use down::DownStream;
+use std::collections::HashMap;
+use up::UpStream;
+
+/// The streams of one client, by their ids on the wire.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    up: HashMap<String, UpStream>,
+    down: HashMap<String, DownStream>,
+    /// What is wanted of streams with a label; `""` for all others.
+    requested: HashMap<String, Vec<String>>,
+}
+
+impl Session {
+    fn remove_peer(&self, shard: ShardId, peer: PeerId) {
+        self.state.forget_peer(peer);
+        self.state.engine().send(shard, Command::Remove { peer });
+    }
+
+    /// Ends everything without a word: the client leaves.
+    pub(super) fn end_streams(&mut self) {
+        let streams = std::mem::take(&mut self.streams);
+        for up in streams.up.into_values() {
+            self.remove_peer(up.shard, up.peer);
+        }
+        for down in streams.down.into_values() {
+            self.remove_peer(down.shard, down.peer);
+        }
+    }
+
+    /// The media engine tells of a peer connection of this client.
+    pub(super) fn peer_changed(&mut self, peer: PeerId, change: &PeerChange) {
+        if *change != PeerChange::Failed {
+            return;
+        }
+        let up = self.streams.up.iter().find(|(_, up)| up.peer == peer);
+        if let Some(id) = up.map(|(id, _)| id.clone()) {
+            self.send(&Outgoing::Renegotiate { id: &id });
+            return;
+        }
+        let down = self.streams.down.iter().find(|(_, down)| down.peer == peer);
+        if let Some(id) = down.map(|(id, _)| id.clone()) {
+            self.renegotiate(&id);
+        }
+    }
+}

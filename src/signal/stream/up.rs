@@ -1,0 +1,295 @@
+//! `offer` and `close` of a client: what it publishes.
+
+use super::super::failure::Failure;
+use super::super::message::{Outgoing, stream_id};
+use super::super::session::Session;
+use super::local::ice_credentials;
+use crate::group::{GroupError, PublishedStream, PublishedTrack};
+use crate::net::ShardId;
+use crate::shard::{Command, PeerId, UpTrackConfig};
+use crate::transport::description::{
+    Extension, IceCredentials, LocalTransport, RemoteTransport, UpMedia,
+};
+use crate::transport::sdp::UpOffer;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// How many streams one client may publish.
+const STREAM_LIMIT: usize = 64;
+/// How many tracks one stream may have in its life.
+const TRACK_LIMIT: usize = 64;
+
+/// `offer`
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct OfferIn {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default)]
+    replace: Option<String>,
+    #[serde(default)]
+    sdp: Option<String>,
+}
+
+/// A stream that the client publishes.
+#[derive(Debug)]
+pub(super) struct UpStream {
+    pub(super) peer: PeerId,
+    pub(super) shard: ShardId,
+    label: String,
+    local: LocalTransport,
+    /// What the last offer said of the other end.
+    remote: RemoteTransport,
+    /// In the order of the shard; a track keeps its place for ever.
+    tracks: Vec<UpTrack>,
+}
+
+/// A track, as the shard and as the group know it.
+#[derive(Debug, Clone)]
+struct UpTrack {
+    config: UpTrackConfig,
+    published: PublishedTrack,
+}
+
+/// The tracks that a section announces: one, or one a rid.
+fn tracks_of(media: &UpMedia) -> Vec<UpTrack> {
+    let Some(codec) = media.codec.as_ref().filter(|_| media.sending) else {
+        return Vec::new();
+    };
+    let rids: Vec<Option<&String>> = if media.rids.is_empty() {
+        vec![None]
+    } else {
+        media.rids.iter().map(Some).collect()
+    };
+    let extensions = Extension::ALL
+        .into_iter()
+        .filter(|one| media.extensions[*one as usize] != 0);
+    let extensions: Vec<Extension> = extensions.collect();
+    rids.into_iter()
+        .map(|rid| UpTrack {
+            config: UpTrackConfig {
+                mid: media.mid.clone(),
+                rid: rid.cloned(),
+                // With rids, which SSRC is whose shows only in the packets.
+                ssrc: media.ssrcs.first().copied().filter(|_| rid.is_none()),
+                kind: media.kind,
+                codec: codec.codec,
+                payload_type: codec.payload_type,
+                extensions: media.extensions,
+                feedback: media.feedback,
+            },
+            published: PublishedTrack {
+                mid: media.mid.clone(),
+                rid: rid.cloned(),
+                kind: media.kind,
+                codec: codec.codec,
+                fmtp: codec.fmtp.clone(),
+                extensions: extensions.clone(),
+                active: true,
+            },
+        })
+        .collect()
+}
+
+/// Brings the tracks of a stream up to date with a new offer: a track keeps its place, new ones
+/// come at the end, those that are gone stay, inactive.
+fn merge(tracks: &mut Vec<UpTrack>, offered: Vec<UpTrack>) {
+    for track in tracks.iter_mut() {
+        track.published.active = false;
+    }
+    for track in offered {
+        let same = tracks.iter_mut().find(|old| {
+            old.config.mid == track.config.mid
+                && old.config.rid == track.config.rid
+                && old.config.codec == track.config.codec
+        });
+        match same {
+            Some(old) => *old = track,
+            None => tracks.push(track),
+        }
+    }
+}
+
+impl UpStream {
+    fn configs(&self) -> Vec<UpTrackConfig> {
+        self.tracks
+            .iter()
+            .map(|track| track.config.clone())
+            .collect()
+    }
+}
+
+impl Session {
+    pub(in super::super) fn offer(&mut self, offer: OfferIn) -> Result<(), Failure> {
+        let id = stream_id(offer.id.as_deref())?.to_owned();
+        let replace = offer.replace.filter(|old| !old.is_empty() && *old != id);
+        let permitted = self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.permits(&self.id, "present"));
+        if !permitted {
+            if let Some(old) = replace {
+                self.close_published(&old);
+            }
+            self.abort_offer(&id);
+            return Err(GroupError::NotAuthorised.into());
+        }
+        let sdp = offer.sdp.unwrap_or_default();
+        let label = offer.label.unwrap_or_default();
+        self.publish(&id, label, replace, &sdp).map_err(|text| {
+            self.abort_offer(&id);
+            Failure::Refused(text)
+        })
+    }
+
+    fn abort_offer(&mut self, id: &str) {
+        self.send(&Outgoing::Abort { id });
+    }
+
+    /// Accepts an offer: tells the shard, the group and the client. The error is for the client;
+    /// nothing has changed then.
+    fn publish(
+        &mut self,
+        id: &str,
+        label: String,
+        replace: Option<String>,
+        sdp: &str,
+    ) -> Result<(), String> {
+        let group = self.group.clone().ok_or("join a group first")?;
+        if self.streams.down.contains_key(id) {
+            return Err("this id is that of a stream you receive".to_owned());
+        }
+        let allowed = group.description().allowed_codecs();
+        let offer = UpOffer::parse(sdp, &allowed).map_err(|error| error.to_string())?;
+        if offer.media.iter().all(|media| media.codec.is_none()) {
+            return Err("the offer has no codec that this group allows".to_owned());
+        }
+        let offered: Vec<UpTrack> = offer.media.iter().flat_map(tracks_of).collect();
+        let old = self.streams.up.remove(id);
+        let engine = Arc::clone(self.state.engine());
+        // Another certificate is another peer connection, even if the client calls it the same.
+        let old = match old {
+            Some(old) if old.remote.fingerprint != offer.remote.fingerprint => {
+                self.remove_peer(old.shard, old.peer);
+                group.unpublish(&self.id, id);
+                None
+            }
+            old => old,
+        };
+        if old.is_none() && self.streams.up.len() >= STREAM_LIMIT {
+            return Err("you publish too many streams".to_owned());
+        }
+        let is_new = old.is_none();
+        let mut restart: Option<(IceCredentials, IceCredentials)> = None;
+        let mut stream = match old {
+            Some(mut old) => {
+                old.local.session.1 += 1;
+                if old.remote.ice != offer.remote.ice {
+                    old.local.ice = ice_credentials();
+                    restart = Some((old.local.ice.clone(), offer.remote.ice.clone()));
+                }
+                old
+            }
+            None => UpStream {
+                peer: engine.new_peer(),
+                shard: group.shard(|| engine.least_loaded()),
+                label,
+                local: self.local_transport(),
+                remote: offer.remote.clone(),
+                tracks: Vec::new(),
+            },
+        };
+        merge(&mut stream.tracks, offered);
+        stream.remote = offer.remote.clone();
+        let (peer, shard) = (stream.peer, stream.shard);
+        let refuse = |text: String| {
+            self.remove_peer(shard, peer);
+            group.unpublish(&self.id, id);
+            text
+        };
+        if stream.tracks.len() > TRACK_LIMIT {
+            return Err(refuse("the stream has too many tracks".to_owned()));
+        }
+        // The shard is told before the group: those who are offered the stream name its peer.
+        let tracks = stream.configs();
+        if is_new {
+            self.state.follow_peer(peer, &self.mailbox);
+            let local = stream.local.ice.clone();
+            let remote = offer.remote.clone();
+            engine.send(
+                shard,
+                Command::AddUp {
+                    peer,
+                    local,
+                    remote,
+                    tracks,
+                },
+            );
+        } else {
+            engine.send(
+                shard,
+                Command::UpdateUp {
+                    peer,
+                    restart: restart.clone(),
+                    tracks,
+                },
+            );
+            let candidates = offer.remote.candidates.iter().filter(|_| restart.is_some());
+            for candidate in candidates.cloned() {
+                engine.send(shard, Command::AddCandidate { peer, candidate });
+            }
+        }
+        let published = PublishedStream {
+            id: id.to_owned(),
+            source: self.id.clone(),
+            username: self.username.clone(),
+            label: stream.label.clone(),
+            replace,
+            peer,
+            shard,
+            tracks: stream
+                .tracks
+                .iter()
+                .map(|track| track.published.clone())
+                .collect(),
+        };
+        let replaced = group
+            .publish(published)
+            .map_err(|error| refuse(error.to_string()))?;
+        if let Some(replaced) = replaced
+            && let Some(old) = self.streams.up.remove(&replaced.id)
+        {
+            self.remove_peer(old.shard, old.peer);
+        }
+        let answer = offer.answer(&stream.local);
+        self.send(&Outgoing::Answer { id, sdp: &answer });
+        if is_new || restart.is_some() {
+            let mid = offer.media.first().map_or("0", |media| media.mid.as_str());
+            self.send_candidates(id, mid, shard, &stream.local.ice.ufrag);
+        }
+        self.streams.up.insert(id.to_owned(), stream);
+        Ok(())
+    }
+
+    /// The client ended one of its streams.
+    pub(in super::super) fn close_published(&mut self, id: &str) {
+        let Some(up) = self.streams.up.remove(id) else {
+            return;
+        };
+        self.remove_peer(up.shard, up.peer);
+        if let Some(group) = &self.group {
+            group.unpublish(&self.id, id);
+        }
+    }
+
+    /// The client may no longer publish.
+    pub(in super::super) fn abort_published(&mut self) {
+        let ids: Vec<String> = self.streams.up.keys().cloned().collect();
+        for id in ids {
+            self.close_published(&id);
+            self.abort_offer(&id);
+            self.notify("error", "permission denied");
+        }
+    }
+}
