@@ -20,13 +20,15 @@ pub(super) fn flags(payload: &[u8], marker: bool) -> Result<Flags, CodecError> {
     let mut flags = Flags {
         end_of_frame: marker,
         end_of_picture: marker,
-        // NRI: nothing refers to the unit when it is 0. An aggregate has the highest of its own.
+        // NRI: nothing refers to the unit when it is 0.
         discardable: indicator & 0x60 == 0,
         ..Flags::default()
     };
     match indicator & 0x1F {
         unit::STAP_A => {
             let mut units = rest;
+            // Its own NRI should be the highest of its units, but ffmpeg leaves it 0.
+            flags.discardable = true;
             while let Some((&length, after)) = units.split_first_chunk() {
                 let length = usize::from(u16::from_be_bytes(length));
                 let (nal, after) = after
@@ -34,6 +36,7 @@ pub(super) fn flags(payload: &[u8], marker: bool) -> Result<Flags, CodecError> {
                     .ok_or(CodecError::Truncated)?;
                 let (&header, body) = nal.split_first().ok_or(CodecError::Malformed)?;
                 add_unit(&mut flags, header & 0x1F, body.first());
+                flags.discardable &= header & 0x60 == 0;
                 units = after;
             }
             if !units.is_empty() || rest.is_empty() {
