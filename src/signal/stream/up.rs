@@ -181,13 +181,13 @@ impl Session {
             return Err("you publish too many streams".to_owned());
         }
         let is_new = old.is_none();
-        let mut restart: Option<(IceCredentials, IceCredentials)> = None;
+        let mut restart: Option<(IceCredentials, RemoteTransport)> = None;
         let mut stream = match old {
             Some(mut old) => {
                 old.local.session.1 += 1;
                 if old.remote.ice != offer.remote.ice {
                     old.local.ice = ice_credentials();
-                    restart = Some((old.local.ice.clone(), offer.remote.ice.clone()));
+                    restart = Some((old.local.ice.clone(), offer.remote.clone()));
                 }
                 old
             }
