@@ -1,1 +1,37 @@
-//! (to come)
+//! What the server is told when it starts: the command line, with Galène's flags, and
+//! `data/config.json`, which may change while it runs.
+
+mod flags;
+mod settings;
+
+pub use flags::{Asked, FlagError, ListenAddress, help, parse};
+pub use settings::{Settings, SettingsError, SettingsFile};
+
+use crate::net::PortRange;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Everything from the command line.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `-http`: where the web server listens.
+    pub http: ListenAddress,
+    /// `-insecure`: plain HTTP.
+    pub insecure: bool,
+    /// `-static`: a folder that is served instead of the web client in the program.
+    pub static_folder: Option<PathBuf>,
+    /// `-data`: the folder of `config.json`, `cert.pem` and `key.pem`.
+    pub data_folder: PathBuf,
+    /// `-groups`: the folder of the group files.
+    pub groups_folder: PathBuf,
+    /// `-recordings`: the folder that recordings are written to.
+    pub recordings_folder: PathBuf,
+    /// `-udp-range`: the ports of media.
+    pub udp_range: PortRange,
+    /// `--media-address`: the local addresses of media; all of the machine if empty.
+    pub media_addresses: Vec<IpAddr>,
+    /// `-redirect`: the canonical host, instead of that in `config.json`.
+    pub redirect: Option<String>,
+    /// Flags that were given but do nothing here, and why.
+    pub unused: Vec<(&'static str, &'static str)>,
+}

@@ -1,0 +1,166 @@
+//! `data/config.json`: read at start, and again when it changes.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+
+/// The content of `data/config.json` (`galene.md`, "The global configuration file").
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// Who may administer the server, with descriptions as in group files.
+    pub users: HashMap<String, Value>,
+    /// The HTTP API may change groups.
+    pub writable_groups: bool,
+    /// Origins of other sites whose pages may use the WebSocket; `*` for any.
+    pub allow_origin: Vec<String>,
+    /// Origins of other sites whose pages may use the HTTP API.
+    pub allow_admin_origin: Vec<String>,
+    /// The URL under which a reverse proxy shows this server.
+    #[serde(rename = "proxyURL")]
+    pub proxy_url: String,
+    /// Browsers that use another host name are redirected to this one.
+    pub canonical_host: String,
+    /// Fields that are not known here: ignored, with a warning.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// Why `config.json` is refused: file, line and reason.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is no good JSON, or a value in it makes no sense.
+    #[error("{path}, line {line}: {reason}")]
+    Content {
+        /// Which file.
+        path: String,
+        /// Counted from 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// `config.json` and the last good content of it.
+#[derive(Debug)]
+pub struct SettingsFile {
+    path: PathBuf,
+    current: RwLock<Arc<Settings>>,
+    /// Time and size of the version that was last looked at, good or broken.
+    seen: Mutex<Option<(SystemTime, u64)>>,
+}
+
+impl SettingsFile {
+    /// Reads the file for the first time. There need not be one. Blocks.
+    ///
+    /// # Errors
+    /// When there is a file but it is broken: there is no last good one yet.
+    pub fn open(path: PathBuf) -> Result<Self, SettingsError> {
+        let seen = stamp(&path);
+        let settings = read(&path)?;
+        Ok(Self {
+            path,
+            current: RwLock::new(Arc::new(settings)),
+            seen: Mutex::new(seen),
+        })
+    }
+
+    /// Settings that no file can change.
+    pub fn fixed(settings: Settings) -> Self {
+        Self {
+            path: PathBuf::new(),
+            current: RwLock::new(Arc::new(settings)),
+            seen: Mutex::new(None),
+        }
+    }
+
+    /// What is in force.
+    pub fn current(&self) -> Arc<Settings> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the file again if it changed; true if new settings came into force by that. A
+    /// broken file is logged, once, and changes nothing. Blocks.
+    pub fn refresh(&self) -> bool {
+        let stamp = stamp(&self.path);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.path.as_os_str().is_empty() || *seen == stamp {
+            return false;
+        }
+        *seen = stamp;
+        match read(&self.path) {
+            Ok(settings) => {
+                tracing::info!(file = %self.path.display(), "configuration read again");
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+                true
+            }
+            Err(error) => {
+                tracing::error!("{error}; the configuration in force stays as it was");
+                false
+            }
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+fn read(path: &Path) -> Result<Settings, SettingsError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
+        Err(source) => {
+            return Err(SettingsError::Read {
+                path: path.display().to_string(),
+                source,
+            });
+        }
+    };
+    let content = |line, reason| SettingsError::Content {
+        path: path.display().to_string(),
+        line,
+        reason,
+    };
+    let settings: Settings =
+        serde_json::from_str(&text).map_err(|error| content(error.line(), error.to_string()))?;
+    let line_of = |needle: &str| {
+        text.lines()
+            .position(|line| line.contains(needle))
+            .map_or(1, |index| index + 1)
+    };
+    let proxy = &settings.proxy_url;
+    if !proxy.is_empty() && !proxy.starts_with("https://") && !proxy.starts_with("http://") {
+        return Err(content(
+            line_of("proxyURL"),
+            "proxyURL is no http or https URL".to_owned(),
+        ));
+    }
+    for field in settings.unknown.keys() {
+        tracing::warn!("{}: unknown field {field:?} is ignored", path.display());
+    }
+    let host = &settings.canonical_host;
+    if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c)) {
+        return Err(content(
+            line_of("canonicalHost"),
+            "canonicalHost is no host name".to_owned(),
+        ));
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests;
