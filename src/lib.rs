@@ -13,6 +13,7 @@
 //! | [`signal`] | the WebSocket protocol, one file per kind of message |
 //! | [`web`] | pages, status, static files |
 //! | [`config`] | command line and `data/config.json` |
+//! | [`server`] | all of these together, started and stopped |
 //!
 //! Invariants:
 //! - `media`, `transport` and `shard` never ask for the time, a socket or randomness: they are
@@ -26,7 +27,10 @@ pub mod config;
 pub mod group;
 pub mod media;
 pub mod net;
+pub mod server;
 pub mod shard;
 pub mod signal;
 pub mod transport;
 pub mod web;
+
+pub use server::Server;

@@ -1,2 +1,88 @@
 //! The `perikon` server program.
-fn main() {}
+
+use perikon::Server;
+use perikon::config::{self, Asked, Config};
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The command line cannot be understood.
+const USAGE: u8 = 2;
+/// What the shell says of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+/// The log without `RUST_LOG`: the protocol crates speak of every packet they do not expect.
+const LOG: &str = "info,rtc_ice=error,rtc_dtls=error,rtc_stun=error,rtc_mdns=error";
+
+fn main() -> ExitCode {
+    let config = match config::parse(std::env::args_os().skip(1)) {
+        Ok(Asked::Run(config)) => *config,
+        Ok(Asked::Print(text)) => {
+            say(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(USAGE, &error),
+    };
+    if let Err(error) = start_log() {
+        return fail(USAGE, &error);
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &error),
+    };
+    let code = runtime.block_on(run(config));
+    // A lookup or a hash that is still under way need not be waited for.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(config: Config) -> ExitCode {
+    let (mut terminate, mut interrupt) = match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => return fail(1, &error),
+    };
+    let mut server = match Server::start(config).await {
+        Ok(server) => server,
+        Err(error) => return fail(1, &error),
+    };
+    say(server.greeting());
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+        _ = interrupt.recv() => tracing::info!("Ctrl-C: ending; once more ends at once"),
+        error = server.failed() => return fail(1, &error),
+    }
+    tokio::select! {
+        () = server.shutdown() => ExitCode::SUCCESS,
+        _ = interrupt.recv() => std::process::exit(INTERRUPTED),
+    }
+}
+
+fn start_log() -> Result<(), String> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(wanted) if !wanted.trim().is_empty() => {
+            EnvFilter::try_new(&wanted).map_err(|error| format!("bad RUST_LOG: {error}"))?
+        }
+        _ => EnvFilter::new(LOG),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .try_init()
+        .map_err(|error| format!("cannot start the log: {error}"))
+}
+
+/// To standard output. Whoever closed it does not want to read it.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// One line to standard error.
+fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "perikon: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,80 @@
+//! What every request passes first: its path and host are checked, and the answer is told what
+//! browsers may do with it.
+
+use super::State;
+use super::origin;
+use super::pages::{redirect, text, with_query};
+use super::path::{self, Path};
+use axum::extract::{self, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// The decoded path of the request, without `.`, `..` and empty parts.
+#[derive(Debug, Clone)]
+pub(super) struct CleanPath(pub(super) String);
+
+/// What the pages may load, and who may show them in a frame. Nothing inline, nothing evaluated.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; connect-src *; img-src 'self' data: blob:; \
+     media-src 'self' data: blob:; style-src 'self'; script-src 'self'; object-src 'none'; \
+     base-uri 'none'; frame-ancestors 'self'",
+);
+
+pub(super) async fn front(
+    extract::State(state): extract::State<State>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match path::check(request.uri().path()) {
+        Path::Bad(reason) => text(StatusCode::BAD_REQUEST, reason),
+        Path::Elsewhere(clean) => redirect(
+            StatusCode::TEMPORARY_REDIRECT,
+            &with_query(&clean, request.uri()),
+        ),
+        Path::Clean(clean) => match canonical(&state, &clean, &request) {
+            Some(response) => response,
+            None => {
+                request.extensions_mut().insert(CleanPath(clean));
+                next.run(request).await
+            }
+        },
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ] as [(HeaderName, HeaderValue); 3]
+    {
+        headers.entry(name).or_insert(value);
+    }
+    response
+}
+
+/// Sends pages asked for under another host name to the canonical one. Programs, which follow no
+/// redirection, are left alone.
+fn canonical(state: &State, path: &str, request: &Request) -> Option<Response> {
+    let settings = state.settings();
+    let canonical = state.redirect().unwrap_or(&settings.canonical_host);
+    let exempt = path == "/ws" || path == "/public-groups.json" || path.starts_with("/galene-api/");
+    if canonical.is_empty() || exempt {
+        return None;
+    }
+    let uri: &Uri = request.uri();
+    let host = origin::host(uri, request.headers()).unwrap_or_default();
+    if host.eq_ignore_ascii_case(canonical) {
+        return None;
+    }
+    let path = with_query(&path::encode(path), uri);
+    Some(redirect(
+        StatusCode::MOVED_PERMANENTLY,
+        &format!("https://{canonical}{path}"),
+    ))
+}

@@ -1,0 +1,36 @@
+//! The door to the WebSocket protocol: `/ws`.
+
+use super::State;
+use super::origin;
+use super::pages::text;
+use crate::signal;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{self, ConnectInfo};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub(super) async fn socket(
+    extract::State(state): extract::State<State>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(_) => {
+            return text(
+                StatusCode::BAD_REQUEST,
+                "this is the address of a WebSocket",
+            );
+        }
+    };
+    if !origin::is_allowed(&state.settings(), origin::host(&uri, &headers), &headers) {
+        return text(StatusCode::FORBIDDEN, "this origin is not in allowOrigin");
+    }
+    let signal = Arc::clone(state.signal());
+    signal::limit(upgrade).on_upgrade(move |socket| signal::serve(socket, remote, signal))
+}
