@@ -21,7 +21,7 @@ const SENDS: usize = 64;
 struct Control([u8; 32]);
 
 /// Buffers for reading.
-pub(super) struct Reader {
+pub struct Reader {
     bytes: Box<[u8]>,
     names: Box<[libc::sockaddr_storage; READS]>,
     controls: Box<[Control; READS]>,
@@ -29,8 +29,15 @@ pub(super) struct Reader {
     lengths: [(usize, usize); READS],
 }
 
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Reader {
-    pub(super) fn new() -> Self {
+    /// Makes the buffers: a megabyte of them.
+    pub fn new() -> Self {
         // SAFETY: all zeros is a valid sockaddr_storage.
         let names = unsafe { Box::new([zeroed(); READS]) };
         Self {
@@ -47,7 +54,7 @@ impl Reader {
     ///
     /// # Errors
     /// `WouldBlock` when nothing is there.
-    pub(super) fn read(&mut self, socket: RawFd) -> io::Result<bool> {
+    pub fn read(&mut self, socket: RawFd) -> io::Result<bool> {
         self.read = 0;
         // SAFETY: all zeros is a valid iovec and mmsghdr (null pointers, no lengths).
         let mut vectors: [libc::iovec; READS] = unsafe { zeroed() };
@@ -85,7 +92,7 @@ impl Reader {
     }
 
     /// Hands each datagram that was read to `take`.
-    pub(super) fn datagrams(&mut self, mut take: impl FnMut(SocketAddr, &mut [u8])) {
+    pub fn datagrams(&mut self, mut take: impl FnMut(SocketAddr, &mut [u8])) {
         for at in 0..self.read {
             let (len, segment) = self.lengths[at];
             let Some(from) = address(&self.names[at]) else {
@@ -117,7 +124,7 @@ fn segment_size(header: &libc::msghdr) -> Option<usize> {
 }
 
 /// Asks the kernel to put datagrams of one sender together. False where it cannot.
-pub(super) fn enable_gro(socket: RawFd) -> bool {
+pub fn enable_gro(socket: RawFd) -> bool {
     let on: libc::c_int = 1;
     // SAFETY: the option takes an int, which outlives the call.
     let result = unsafe {
@@ -134,20 +141,20 @@ pub(super) fn enable_gro(socket: RawFd) -> bool {
 
 /// What came of sending.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sent {
+pub struct Sent {
     /// Calls into the kernel.
-    pub(super) calls: u64,
+    pub calls: u64,
     /// Sends that the kernel refused, and were dropped.
-    pub(super) refused: u64,
+    pub refused: u64,
     /// The kernel cannot segment: send each datagram by itself from now on.
-    pub(super) no_segmentation: bool,
+    pub no_segmentation: bool,
 }
 
 /// Sends of a batch that leave by `socket`, whose address is the `local`-th.
 ///
 /// What the kernel has no room for is waited for a moment, then dropped: media that is late is
 /// lost in any case.
-pub(super) fn send(socket: RawFd, local: u8, batch: &Batch, segmentation: bool) -> Sent {
+pub fn send(socket: RawFd, local: u8, batch: &Batch, segmentation: bool) -> Sent {
     let mut sent = Sent::default();
     let mut round = Round::new();
     for item in batch.sends().iter().filter(|item| item.path.local == local) {

@@ -3,6 +3,6 @@
 mod bind;
 mod driver;
 mod engine;
-mod mmsg;
+pub mod mmsg;
 
 pub use engine::{Engine, EngineConfig, EngineError, PortRange, ShardId};

@@ -6,7 +6,7 @@ use crate::transport::Path;
 /// core when the kernel copies it.
 const BYTES: usize = 64 * 1024;
 /// The largest datagram that is ever written.
-pub(crate) const MAX_DATAGRAM: usize = 1_600;
+pub const MAX_DATAGRAM: usize = 1_600;
 /// The most datagrams one send may carry (UDP_MAX_SEGMENTS of older kernels).
 const MAX_SEGMENTS: usize = 64;
 /// The most bytes one send may carry: the largest UDP payload, with room for IPv6 and IP headers.
@@ -82,7 +82,7 @@ impl Batch {
 
     /// Where to write the next datagram; `None` when the batch must be sent first.
     #[inline]
-    pub(crate) fn space(&mut self) -> Option<&mut [u8; MAX_DATAGRAM]> {
+    pub fn space(&mut self) -> Option<&mut [u8; MAX_DATAGRAM]> {
         if self.sends.len() == self.sends.capacity() {
             return None;
         }
@@ -91,7 +91,7 @@ impl Batch {
 
     /// Keeps what was written to [`Self::space`].
     #[inline]
-    pub(crate) fn commit(&mut self, path: Path, len: usize) {
+    pub fn commit(&mut self, path: Path, len: usize) {
         let start = self.used;
         self.used += len;
         if let Some(last) = self.sends.last_mut()

@@ -15,7 +15,7 @@ mod receive;
 mod route;
 mod stats;
 
-pub use batch::{Batch, Send};
+pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
 pub use message::{
     Command, DownTrackConfig, Event, PeerId, ShardStats, StreamStats, TrackStats, UpTrackConfig,
