@@ -48,7 +48,7 @@ pub enum FeedbackError {
     /// The version is not 2.
     #[error("RTCP version {0} instead of 2")]
     Version(u8),
-    /// The padding is empty, longer than its packet, or not in the last packet.
+    /// The padding is empty, or longer than its packet.
     #[error("RTCP padding is malformed")]
     Padding,
     /// The contents are shorter than the packet's type and count promise.

@@ -98,8 +98,9 @@ impl<'a> Reports<'a> {
         let mut body = packet.get(4..).unwrap_or_default();
         if first & 0x20 != 0 {
             let padding = usize::from(body.last().copied().unwrap_or(0));
-            // Only the last packet of a compound may be padded (RFC 3550, section 6.4.1).
-            if padding == 0 || padding > body.len() || !rest.is_empty() {
+            // Only the last packet of a compound should be padded (RFC 3550, section 6.4.1), but
+            // some senders pad each feedback packet by itself.
+            if padding == 0 || padding > body.len() {
                 return Err(FeedbackError::Padding);
             }
             body = body.get(..body.len() - padding).unwrap_or_default();
