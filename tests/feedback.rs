@@ -1,6 +1,12 @@
 //! RTCP as this server reads and writes it, against the crate `rtc-rtcp`: what one writes, the
 //! other reads the same.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failure of a test is a panic"
+)]
+
 use bytes::{Bytes, BytesMut};
 use perikon::media::feedback::{Compound, NtpTime, ReceptionReport, Report, Reports, SenderInfo};
 use proptest::collection::vec;
@@ -279,7 +285,7 @@ fn they_write(said: &[Said]) -> BytesMut {
 
 fn they_read(bytes: &[u8]) -> Vec<Said> {
     let mut bytes = Bytes::copy_from_slice(bytes);
-    let read = |packet: &Box<dyn Packet>| {
+    let read = |packet: &dyn Packet| {
         let any = packet.as_any();
         if let Some(report) = any.downcast_ref::<SenderReport>() {
             let info = SenderInfo {
@@ -343,7 +349,7 @@ fn they_read(bytes: &[u8]) -> Vec<Said> {
     rtc_rtcp::packet::unmarshal(&mut bytes)
         .unwrap()
         .iter()
-        .map(read)
+        .map(|packet| read(packet.as_ref()))
         .collect()
 }
 
