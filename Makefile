@@ -1,0 +1,49 @@
+# `make run` runs the server, `make test` runs all tests. Both install what is missing first, and
+# say what they install.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# Flags for `make run`, for example ARGS="-http :8080 -insecure".
+ARGS ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help run test lint test-rust test-client test-browser
+
+help:
+	@echo "make run            build and run the server; ARGS=\"-http :8080\" passes flags"
+	@echo "make test           run all tests, after installing what they need"
+	@echo "make lint           formatting and lints of the server"
+	@echo "make test-rust      tests of the server"
+	@echo "make test-client    types of the web client"
+	@echo "make test-browser   tests in Chromium and Firefox"
+
+run:
+	@scripts/install-missing build
+	cargo run --release --locked -- $(ARGS)
+
+test:
+	@scripts/install-missing test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-rust
+	@$(MAKE) --no-print-directory test-client
+	@$(MAKE) --no-print-directory test-browser
+	@echo "All tests passed."
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+test-rust:
+	cargo test --locked
+
+test-client:
+	npm --prefix tests/browser run types
+
+# The program is built anew, lest the browsers meet an old one.
+test-browser:
+	cargo build --locked --bin perikon
+	PERIKON_BIN="$(TARGET)/debug/perikon" npm --prefix tests/browser test
