@@ -1,5 +1,8 @@
 //! A track that a publisher sends: opened, checked, kept, and measured once for all receivers.
 
+#[cfg(test)]
+mod tests;
+
 use super::cache::{Cache, Meta, SLOT};
 use super::codec;
 use super::feedback::{NtpTime, SenderInfo};
@@ -191,7 +194,8 @@ impl UpTrack {
         });
         let keyframe = self.config.kind == Kind::Video
             && codec::flags(self.config.codec, payload, header.marker, descriptor)
-                .is_ok_and(|flags| flags.keyframe && flags.start_of_frame);
+                .is_ok_and(|flags| flags.keyframe && flags.start_of_frame)
+            && !self.is_in_keyframe(seqno, timestamp);
 
         self.figures.packets += 1;
         self.figures.bytes += bytes.len() as u64;
@@ -232,6 +236,15 @@ impl UpTrack {
         Ok(Received {
             keyframe,
             loss: self.loss.missing() > 0,
+        })
+    }
+
+    /// The packet is a later one of the keyframe that began last. The parameter sets and the
+    /// first slice of an H.264 keyframe both say that decoding can begin with them.
+    fn is_in_keyframe(&self, seqno: u64, timestamp: u32) -> bool {
+        self.last_keyframe.is_some_and(|(first, _)| {
+            let began = self.cache.get(first);
+            seqno > first && began.is_some_and(|(meta, _)| meta.timestamp == timestamp)
         })
     }
 
