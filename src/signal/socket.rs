@@ -103,21 +103,8 @@ async fn converse(
     let mut heard = Instant::now();
     let mut pinged = heard;
     loop {
-        // First what the last message caused: its effects and the errors of the next one stay in
-        // order.
-        for _ in 0..BATCH {
-            match mailbox.try_next() {
-                Ok(Some(notice)) => {
-                    if let Err(failure) = session.notice(notice) {
-                        fail(socket, session, mailbox, failure).await?;
-                    }
-                    // What waits in the session is bounded by what one notice causes.
-                    feed(socket, session, mailbox).await?;
-                }
-                Ok(None) => break,
-                Err(_) => return Err(slow()),
-            }
-        }
+        // What the last message caused comes before the errors of the next one.
+        drain(socket, session, mailbox).await?;
         write(socket, session, mailbox).await?;
 
         let silent_until = heard.max(pinged) + limits.ping;
@@ -125,9 +112,10 @@ async fn converse(
         tokio::select! {
             input = receive(socket) => {
                 heard = Instant::now();
-                if let Input::Message(json) = input?
-                    && let Err(failure) = session.message(&json).await
-                {
+                let Input::Message(json) = input? else { continue };
+                // And what happened before a message comes before its reply.
+                drain(socket, session, mailbox).await?;
+                if let Err(failure) = session.message(&json).await {
                     fail(socket, session, mailbox, failure).await?;
                 }
             }
@@ -149,6 +137,24 @@ async fn converse(
             }
         }
     }
+}
+
+/// Passes on what waits in the mailbox. Bounded, so that a client is heard in a busy group too.
+async fn drain(
+    socket: &mut WebSocket,
+    session: &mut Session,
+    mailbox: &Mailbox,
+) -> Result<(), End> {
+    for _ in 0..BATCH {
+        let Some(notice) = mailbox.try_next().map_err(|_| slow())? else {
+            return Ok(());
+        };
+        if let Err(failure) = session.notice(notice) {
+            fail(socket, session, mailbox, failure).await?;
+        }
+        feed(socket, session, mailbox).await?;
+    }
+    Ok(())
 }
 
 fn slow() -> End {
