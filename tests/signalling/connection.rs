@@ -161,7 +161,7 @@ async fn unusable_messages() {
         json!({"type": "request", "request": 3}),
         json!({"type": "request", "request": {"": 3}}),
         json!({"type": "requestStream", "id": "none", "request": ["audio"]}),
-        json!([]),
+        json!(3),
         json!("x"),
     ] {
         let mut client = server.join("1", "x").await;
