@@ -460,8 +460,10 @@ impl Registry {
 fn collect(directory: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, PathBuf)>) {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
+        // Whoever starts the server without the folder was told so once.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
         Err(error) => {
-            tracing::error!(folder = %directory.display(), %error, "cannot read the groups folder");
+            tracing::error!(folder = %directory.display(), %error, "cannot read a groups folder");
             return;
         }
     };

@@ -59,7 +59,7 @@ async fn permissions_are_each_ones_own() {
         "identify",
     ] {
         bob.settle().await;
-        let action = bob.user_action(kind, "3", Value::Null);
+        let action = bob.user_action(kind, "3", &Value::Null);
         assert_eq!(bob.refused(action).await, message);
     }
     for kind in [
@@ -70,7 +70,7 @@ async fn permissions_are_each_ones_own() {
         "record",
         "unrecord",
     ] {
-        let action = bob.group_action(kind, Value::Null);
+        let action = bob.group_action(kind, &Value::Null);
         assert_eq!(bob.refused(action).await, message);
     }
     late.settle().await;
@@ -79,7 +79,7 @@ async fn permissions_are_each_ones_own() {
         ("kick", "no such user"),
         ("identify", "client not found"),
     ] {
-        let action = late.user_action(kind, "none", Value::Null);
+        let action = late.user_action(kind, "none", &Value::Null);
         assert_eq!(late.refused(action).await, text);
     }
 }
@@ -161,18 +161,18 @@ async fn data_of_users() {
     assert_eq!(bob.next().await["data"], json!({"n": 2}));
     bob.act_on_user("setdata", "2", json!({"n": null})).await;
     assert_eq!(bob.next().await.get("data"), None);
-    let action = op.user_action("setdata", "2", json!({"n": 3}));
+    let action = op.user_action("setdata", "2", &json!({"n": 3}));
     op.settle().await;
     assert_eq!(
         op.refused(action).await,
         "not authorised",
         "not even for operators"
     );
-    let action = bob.user_action("setdata", "2", json!("x"));
+    let action = bob.user_action("setdata", "2", &json!("x"));
     assert_eq!(bob.refused(action).await, "Bad value in setdata");
     // Everyone would be sent it, again and again.
     for n in 0..2 {
-        let action = bob.user_action("setdata", "2", json!({n.to_string(): "x".repeat(600_000)}));
+        let action = bob.user_action("setdata", "2", &json!({n.to_string(): "x".repeat(600_000)}));
         bob.send(action).await;
     }
     assert_eq!(bob.next().await["kind"], "change");
@@ -196,7 +196,7 @@ async fn data_of_the_group() {
     }
     op.act_on_group("setdata", json!({"poll": null})).await;
     assert_eq!(op.next().await.get("data"), None);
-    let action = op.group_action("setdata", json!([]));
+    let action = op.group_action("setdata", &json!([]));
     assert_eq!(op.refused(action).await, "Bad value in setdata");
 }
 
@@ -265,7 +265,7 @@ async fn what_is_to_come_is_refused_in_words() {
     assert_eq!(joined["permissions"][0], "record");
     op.settle().await;
     for kind in ["record", "unrecord"] {
-        let action = op.group_action(kind, Value::Null);
+        let action = op.group_action(kind, &Value::Null);
         assert_eq!(op.refused(action).await, "this server cannot record yet");
     }
     op.act_on_group("maketoken", json!({"group": "r"})).await;

@@ -208,7 +208,7 @@ async fn history() {
         json!({"userId": 3}),
         json!([]),
     ] {
-        let message = op.group_action("clearchat", bad);
+        let message = op.group_action("clearchat", &bad);
         assert_eq!(op.refused(message).await, "bad value in clearchat");
     }
     op.act_on_group("clearchat", json!({"userId": "2"})).await;
@@ -219,7 +219,7 @@ async fn history() {
     assert_eq!(history("5").await, [Value::Null; 0]);
 
     let mut user = server.join("6", "user").await;
-    let message = user.group_action("clearchat", Value::Null);
+    let message = user.group_action("clearchat", &Value::Null);
     assert_eq!(user.refused(message).await, "not authorised");
 }
 

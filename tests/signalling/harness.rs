@@ -1,12 +1,11 @@
 //! A server in this process, and clients for it.
 
-use axum::Router;
-use axum::extract::{ConnectInfo, WebSocketUpgrade};
-use axum::routing::any;
 use futures_util::{SinkExt as _, StreamExt as _};
+use perikon::config::{Settings, SettingsFile};
 use perikon::group::Registry;
 use perikon::net::{Engine, EngineConfig};
-use perikon::signal::{self, Limits, State};
+use perikon::signal::{Limits, State};
+use perikon::web::{self, Files};
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
@@ -22,24 +21,24 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// An open group: `op` with the password `op` is an operator, everyone else presents.
-pub const OPEN: &str = r#"{
+pub(crate) const OPEN: &str = r#"{
     "users": {"op": {"password": "op", "permissions": "op"}},
     "wildcard-user": {"password": {"type": "wildcard"}, "permissions": "present"}
 }"#;
 
-pub struct Server {
-    pub folder: tempfile::TempDir,
-    pub state: Arc<State>,
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) state: Arc<State>,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
     /// With group files, and one called `g` that is open.
-    pub async fn start(files: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(files: &[(&str, &str)]) -> Self {
         Self::with_limits(files, Limits::default()).await
     }
 
-    pub async fn with_limits(files: &[(&str, &str)], limits: Limits) -> Self {
+    pub(crate) async fn with_limits(files: &[(&str, &str)], limits: Limits) -> Self {
         keep_log();
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "g.json", OPEN);
@@ -53,15 +52,14 @@ impl Server {
         };
         let (engine, events) = Engine::start(&config).unwrap();
         let state = State::with_limits(registry, Arc::new(engine), events, limits);
-        let shared = Arc::clone(&state);
-        let ws = move |upgrade: WebSocketUpgrade, ConnectInfo(remote): ConnectInfo<SocketAddr>| {
-            let state = Arc::clone(&shared);
-            async move {
-                signal::limit(upgrade)
-                    .on_upgrade(move |socket| signal::serve(socket, remote, state))
-            }
-        };
-        let app = Router::new().route("/ws", any(ws));
+        let app = web::router(web::State::new(
+            Arc::clone(state.registry()),
+            Arc::clone(&state),
+            Arc::new(SettingsFile::fixed(Settings::default())),
+            Files::Embedded,
+            None,
+            false,
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -75,16 +73,16 @@ impl Server {
         }
     }
 
-    pub fn write(&self, name: &str, json: &str) {
+    pub(crate) fn write(&self, name: &str, json: &str) {
         write(self.folder.path(), name, json);
     }
 
-    pub fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.folder.path().join(name)).unwrap();
     }
 
     /// A client that has said nothing yet.
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         let url = format!("ws://{}/ws", self.address);
         let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
         Client {
@@ -95,7 +93,7 @@ impl Server {
     }
 
     /// A client that has shaken hands.
-    pub async fn greet(&self, id: &str) -> Client {
+    pub(crate) async fn greet(&self, id: &str) -> Client {
         let mut client = self.connect().await;
         client.id = id.into();
         client
@@ -109,7 +107,7 @@ impl Server {
     }
 
     /// A client in the group `g`, which has read everything that it was told.
-    pub async fn join(&self, id: &str, username: &str) -> Client {
+    pub(crate) async fn join(&self, id: &str, username: &str) -> Client {
         let mut client = self.greet(id).await;
         let joined = client.join("g", username, username).await;
         assert_eq!(joined["kind"], "join", "{joined}");
@@ -118,24 +116,24 @@ impl Server {
     }
 }
 
-pub fn write(folder: &Path, name: &str, json: &str) {
+pub(crate) fn write(folder: &Path, name: &str, json: &str) {
     let path = folder.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, json).unwrap();
 }
 
-pub struct Client {
-    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub id: String,
-    pub username: String,
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub(crate) id: String,
+    pub(crate) username: String,
 }
 
 impl Client {
-    pub async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.send_raw(Message::text(message.to_string())).await;
     }
 
-    pub async fn send_raw(&mut self, message: Message) {
+    pub(crate) async fn send_raw(&mut self, message: Message) {
         tokio::time::timeout(DEADLINE, self.socket.send(message))
             .await
             .unwrap()
@@ -151,7 +149,7 @@ impl Client {
     }
 
     /// The next message.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         match self.frame().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("not a message: {other:?}"),
@@ -159,7 +157,7 @@ impl Client {
     }
 
     /// The close frame, which must be the next thing.
-    pub async fn closed(&mut self) -> (u16, String) {
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.frame().await {
             Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
             other => panic!("not a close frame: {other:?}"),
@@ -167,7 +165,7 @@ impl Client {
     }
 
     /// The error that it is told, and then the close frame.
-    pub async fn told_and_closed(&mut self) -> (Value, u16, String) {
+    pub(crate) async fn told_and_closed(&mut self) -> (Value, u16, String) {
         let told = self.next().await;
         assert_eq!(told["type"], "usermessage");
         assert_eq!(told["kind"], "error");
@@ -178,7 +176,7 @@ impl Client {
     }
 
     /// Sends something that is refused, and returns why.
-    pub async fn refused(&mut self, message: Value) -> String {
+    pub(crate) async fn refused(&mut self, message: Value) -> String {
         self.send(message).await;
         let told = self.next().await;
         let value = told["value"]
@@ -194,7 +192,7 @@ impl Client {
     }
 
     /// Everything the server had to say up to now, in order.
-    pub async fn settle(&mut self) -> Vec<Value> {
+    pub(crate) async fn settle(&mut self) -> Vec<Value> {
         self.send(json!({"type": "ping"})).await;
         let mut messages = Vec::new();
         loop {
@@ -207,7 +205,7 @@ impl Client {
     }
 
     /// Reads until a message fits, and returns it.
-    pub async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + DEADLINE;
         loop {
             assert!(Instant::now() < deadline, "it does not come");
@@ -219,7 +217,7 @@ impl Client {
     }
 
     /// Joins, and returns the reply.
-    pub async fn join(&mut self, group: &str, username: &str, password: &str) -> Value {
+    pub(crate) async fn join(&mut self, group: &str, username: &str, password: &str) -> Value {
         self.username = username.into();
         self.send(
             json!({"type": "join", "kind": "join", "group": group, "username": username,
@@ -230,7 +228,7 @@ impl Client {
     }
 
     /// Says something.
-    pub async fn say(&mut self, value: &str) {
+    pub(crate) async fn say(&mut self, value: &str) {
         self.send(
             json!({"type": "chat", "source": self.id, "username": self.username,
                          "value": value}),
@@ -238,22 +236,22 @@ impl Client {
         .await;
     }
 
-    pub async fn act_on_user(&mut self, kind: &str, dest: &str, value: Value) {
-        let message = self.user_action(kind, dest, value);
+    pub(crate) async fn act_on_user(&mut self, kind: &str, dest: &str, value: Value) {
+        let message = self.user_action(kind, dest, &value);
         self.send(message).await;
     }
 
-    pub fn user_action(&self, kind: &str, dest: &str, value: Value) -> Value {
+    pub(crate) fn user_action(&self, kind: &str, dest: &str, value: &Value) -> Value {
         json!({"type": "useraction", "kind": kind, "source": self.id,
                "username": self.username, "dest": dest, "value": value})
     }
 
-    pub async fn act_on_group(&mut self, kind: &str, value: Value) {
-        let message = self.group_action(kind, value);
+    pub(crate) async fn act_on_group(&mut self, kind: &str, value: Value) {
+        let message = self.group_action(kind, &value);
         self.send(message).await;
     }
 
-    pub fn group_action(&self, kind: &str, value: Value) -> Value {
+    pub(crate) fn group_action(&self, kind: &str, value: &Value) -> Value {
         json!({"type": "groupaction", "kind": kind, "source": self.id,
                "username": self.username, "value": value})
     }
@@ -286,7 +284,7 @@ fn keep_log() {
 }
 
 /// The lines of the log with this text.
-pub fn logged(text: &str) -> Vec<String> {
+pub(crate) fn logged(text: &str) -> Vec<String> {
     let log = String::from_utf8_lossy(&LOG.lock().unwrap()).into_owned();
     log.lines()
         .filter(|line| line.contains(text))
@@ -295,7 +293,7 @@ pub fn logged(text: &str) -> Vec<String> {
 }
 
 /// Waits until something is so.
-pub async fn eventually(what: &str, mut test: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut test: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !test() {
         assert!(
@@ -307,7 +305,7 @@ pub async fn eventually(what: &str, mut test: impl FnMut() -> bool) {
 }
 
 /// Takes the `time` out of a message, and sees that it is one.
-pub fn without_time(mut message: Value) -> Value {
+pub(crate) fn without_time(mut message: Value) -> Value {
     let time = message
         .as_object_mut()
         .unwrap()
