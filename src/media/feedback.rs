@@ -1,7 +1,7 @@
 //! RTCP, in and out: reports, feedback and the times in them. Nothing here allocates.
 //!
 //! [`Reports`] reads a compound packet, [`Compound`] writes one. Wire formats are those of
-//! RFC 3550 (SR, RR, BYE), RFC 4585 (NACK, PLI), RFC 5104 (FIR),
+//! RFC 3550 (SR, RR, BYE), RFC 3611 (XR), RFC 4585 (NACK, PLI), RFC 5104 (FIR),
 //! draft-alvestrand-rmcat-remb-03 (REMB) and draft-holmer-rmcat-transport-wide-cc-extensions-01.
 
 mod ntp;
@@ -11,8 +11,10 @@ mod tests;
 mod write;
 
 pub use ntp::{NtpClock, NtpTime, short_from_duration, short_to_duration};
-pub use read::{FirEntries, LostSeqnos, ReceptionReports, Report, Reports, Ssrcs};
+pub use read::{FirEntries, LostSeqnos, ReceptionReports, Report, Reports, Ssrcs, TimeEchoes};
 pub use write::Compound;
+
+use std::time::Duration;
 
 /// RTCP packet types.
 mod packet_type {
@@ -94,17 +96,39 @@ pub struct ReceptionReport {
 impl ReceptionReport {
     /// The round-trip time that this block shows when it arrives at `now` (RFC 3550, figure 2).
     /// `None` when the receiver had no sender report yet, or the times contradict each other.
-    pub fn round_trip(&self, now: NtpTime) -> Option<std::time::Duration> {
-        if self.last_sr == 0 {
-            return None;
-        }
-        let elapsed = now.short().wrapping_sub(self.last_sr);
-        let travelled = elapsed.wrapping_sub(self.delay_since_last_sr);
-        // The receiver's clock may run a little fast: up to a second below zero is zero.
-        if travelled.wrapping_neg() < 1 << 16 {
-            return Some(std::time::Duration::ZERO);
-        }
-        // More than a minute is no round trip but a stale or foreign report.
-        (travelled < 60 << 16).then(|| short_to_duration(travelled))
+    pub fn round_trip(&self, now: NtpTime) -> Option<Duration> {
+        round_trip(now, self.last_sr, self.delay_since_last_sr)
     }
+}
+
+/// That a reference time was heard (RFC 3611, section 4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeEcho {
+    /// Whose reference time.
+    pub ssrc: u32,
+    /// [`NtpTime::short`] of it; 0 when there was none.
+    pub last_time: u32,
+    /// How long ago it was heard, in 1/65536 s.
+    pub delay: u32,
+}
+
+impl TimeEcho {
+    /// The round-trip time, as [`ReceptionReport::round_trip`] tells it.
+    pub fn round_trip(&self, now: NtpTime) -> Option<Duration> {
+        round_trip(now, self.last_time, self.delay)
+    }
+}
+
+/// From the departure of a time to `now`, less the time that it rested at the other end.
+fn round_trip(now: NtpTime, departure: u32, rest: u32) -> Option<Duration> {
+    if departure == 0 {
+        return None;
+    }
+    let travelled = now.short().wrapping_sub(departure).wrapping_sub(rest);
+    // The other end's clock may run a little fast: up to a second below zero is zero.
+    if travelled.wrapping_neg() < 1 << 16 {
+        return Some(Duration::ZERO);
+    }
+    // More than a minute is no round trip but a stale or foreign report.
+    (travelled < 60 << 16).then(|| short_to_duration(travelled))
 }

@@ -30,7 +30,7 @@ impl Shard {
         let (peer, written) = match place {
             Place::Up(index) => {
                 let up = ups.get_mut(index as usize)?;
-                let written = write_to_publisher(now, up, buffer);
+                let written = write_to_publisher(now, clock, up, buffer);
                 (&mut up.peer, written)
             }
             Place::Down(index) => {
@@ -60,7 +60,12 @@ fn report_due(now: Instant, next_report: &mut Option<Instant>) -> bool {
 }
 
 /// A receiver report, and what is asked for: packets, keyframes, a bit rate.
-fn write_to_publisher(now: Instant, up: &mut UpPeer, buffer: &mut [u8]) -> Option<usize> {
+fn write_to_publisher(
+    now: Instant,
+    clock: &NtpClock,
+    up: &mut UpPeer,
+    buffer: &mut [u8],
+) -> Option<usize> {
     let UpPeer {
         peer,
         tracks,
@@ -86,6 +91,11 @@ fn write_to_publisher(now: Instant, up: &mut UpPeer, buffer: &mut [u8]) -> Optio
     let mut compound = Compound::with_receiver_report(buffer, own_ssrc, &reports[..count]).ok()?;
     let mut asked = count > 0;
     compound.cname(own_ssrc, CNAME).ok()?;
+    if count > 0 {
+        // A publisher receives nothing that it could report on: the round-trip time has to be
+        // asked for.
+        compound.reference_time(own_ssrc, clock.at(now)).ok()?;
+    }
     for track in tracks.iter_mut() {
         let Some(ssrc) = track.ssrc() else { continue };
         let mut lost = [0; MAX_LOST];

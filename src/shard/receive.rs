@@ -155,28 +155,37 @@ impl Shard {
         };
         for report in Reports::new(&data[..len]) {
             match (report, place) {
-                (Ok(report), Place::Up(index)) => self.publisher_reported(now, index, &report),
+                (Ok(report), Place::Up(index)) => self.publisher_reported(now, index, report),
                 (Ok(report), Place::Down(index)) => self.receiver_reported(now, index, report),
                 (Err(_), _) => self.drops.count(Drop::RtcpMalformed),
             }
         }
     }
 
-    fn publisher_reported(&mut self, now: Instant, index: u32, report: &Report<'_>) {
-        let Report::SenderReport { ssrc, info, .. } = report else {
-            return;
-        };
+    fn publisher_reported(&mut self, now: Instant, index: u32, report: Report<'_>) {
         let Some(up) = self.ups.get_mut(index as usize) else {
             return;
+        };
+        let (ssrc, info) = match report {
+            Report::SenderReport { ssrc, info, .. } => (ssrc, info),
+            Report::TimeEchoes { mut echoes } => {
+                if let Some(echo) = echoes.find(|echo| echo.ssrc == up.own_ssrc)
+                    && let Some(rtt) = echo.round_trip(self.clock.at(now))
+                {
+                    up.peer.rtt = Some(rtt);
+                }
+                return;
+            }
+            _ => return,
         };
         let Some(track) = up
             .tracks
             .iter_mut()
-            .find(|track| track.ssrc() == Some(*ssrc))
+            .find(|track| track.ssrc() == Some(ssrc))
         else {
             return;
         };
-        track.sender_report(now, *info);
+        track.sender_report(now, info);
         up.clock(self.clock.at(now), info.ntp);
     }
 
@@ -232,7 +241,10 @@ impl Shard {
                     self.collect_remb(source);
                 }
             }
-            Report::TransportCc { .. } | Report::Bye { .. } | Report::Unknown { .. } => {}
+            Report::TransportCc { .. }
+            | Report::Bye { .. }
+            | Report::TimeEchoes { .. }
+            | Report::Unknown { .. } => {}
         }
     }
 

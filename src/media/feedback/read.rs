@@ -1,6 +1,6 @@
 //! Reading RTCP: iterators that borrow from the datagram.
 
-use super::{FeedbackError, NtpTime, ReceptionReport, SenderInfo, format, packet_type};
+use super::{FeedbackError, NtpTime, ReceptionReport, SenderInfo, TimeEcho, format, packet_type};
 
 /// One packet of a compound packet.
 #[derive(Debug, Clone)]
@@ -57,6 +57,12 @@ pub enum Report<'a> {
         /// At most 31.
         ssrcs: Ssrcs<'a>,
     },
+    /// When the sender heard our [`Compound::reference_time`](super::Compound::reference_time)
+    /// (RFC 3611, section 4.5): the round-trip time to who sends without receiving.
+    TimeEchoes {
+        /// One for each of our SSRCs that it heard.
+        echoes: TimeEchoes<'a>,
+    },
     /// A well-formed packet of another kind.
     Unknown {
         /// Its packet type.
@@ -66,8 +72,8 @@ pub enum Report<'a> {
     },
 }
 
-/// The packets of a compound packet, in order. Source descriptions and extended reports are
-/// passed over in silence.
+/// The packets of a compound packet, in order. Source descriptions, and extended reports of
+/// other kinds than time echoes, are passed over in silence.
 ///
 /// A packet whose contents are malformed is an error in its place; what follows it is still
 /// read. After an error that leaves unknown where the next packet begins, the iterator ends.
@@ -121,7 +127,14 @@ impl<'a> Iterator for Reports<'a> {
         while !self.rest.is_empty() {
             match self.next_packet() {
                 Ok(packet) => match packet.kind {
-                    packet_type::SOURCE_DESCRIPTION | packet_type::EXTENDED_REPORT => {}
+                    packet_type::SOURCE_DESCRIPTION => {}
+                    packet_type::EXTENDED_REPORT => match packet.read_extended() {
+                        Some(None) => {}
+                        report => {
+                            let error = FeedbackError::Contents(packet.kind);
+                            return Some(report.flatten().ok_or(error));
+                        }
+                    },
                     kind => return Some(packet.read().ok_or(FeedbackError::Contents(kind))),
                 },
                 Err(error) => return Some(Err(error)),
@@ -181,6 +194,27 @@ impl<'a> Packet<'a> {
                 format,
             }),
         }
+    }
+
+    /// The first block of time echoes in an extended report (RFC 3611, section 2); `Some(None)`
+    /// when there is none.
+    fn read_extended(&self) -> Option<Option<Report<'a>>> {
+        /// Delay since the last receiver reference time.
+        const DLRR: u8 = 5;
+        let (_sender, mut blocks) = take_u32(self.body)?;
+        while !blocks.is_empty() {
+            let (&[kind, _, high, low], rest) = blocks.split_first_chunk()?;
+            let length = 4 * usize::from(u16::from_be_bytes([high, low]));
+            let (block, rest) = rest.split_at_checked(length)?;
+            if kind == DLRR {
+                let whole = block.len().is_multiple_of(12);
+                return whole.then_some(Some(Report::TimeEchoes {
+                    echoes: TimeEchoes(block),
+                }));
+            }
+            blocks = rest;
+        }
+        Some(None)
     }
 
     fn read_feedback(&self, format: u8, media_ssrc: u32, control: &'a [u8]) -> Option<Report<'a>> {
@@ -336,5 +370,25 @@ impl Iterator for FirEntries<'_> {
         let (&[command, ..], rest) = rest.split_first_chunk::<4>()?;
         self.0 = rest;
         Some((ssrc, command))
+    }
+}
+
+/// Who heard our time, and when.
+#[derive(Debug, Clone)]
+pub struct TimeEchoes<'a>(&'a [u8]);
+
+impl Iterator for TimeEchoes<'_> {
+    type Item = TimeEcho;
+
+    fn next(&mut self) -> Option<TimeEcho> {
+        let (ssrc, rest) = take_u32(self.0)?;
+        let (last_time, rest) = take_u32(rest)?;
+        let (delay, rest) = take_u32(rest)?;
+        self.0 = rest;
+        Some(TimeEcho {
+            ssrc,
+            last_time,
+            delay,
+        })
     }
 }

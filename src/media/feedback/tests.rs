@@ -205,6 +205,43 @@ fn what_is_good_before_and_after_malformed_contents_is_read() {
 }
 
 #[test]
+fn a_reference_time_is_echoed_in_an_extended_report() {
+    let start = Instant::now();
+    let clock = NtpClock::new(start, Duration::from_secs(1_700_000_000));
+    let bytes = written(|compound| compound.reference_time(ME, clock.at(start)));
+    assert_eq!(bytes[..4], [0x80, 207, 0, 4]);
+    assert_eq!(bytes[8..12], [4, 0, 0, 2]);
+    assert_eq!(bytes[12..], clock.at(start).0.to_be_bytes());
+    // Of no interest by itself.
+    assert!(Reports::new(&bytes).next().is_none());
+
+    let mut echo = vec![0x80, 207, 0, 8, 0x22, 0x22, 0x22, 0x22];
+    echo.extend(&bytes[8..20]);
+    echo.extend([5, 0, 0, 3]);
+    echo.extend(ME.to_be_bytes());
+    echo.extend(clock.at(start).short().to_be_bytes());
+    echo.extend(short_from_duration(Duration::from_millis(700)).to_be_bytes());
+    let Report::TimeEchoes { echoes } = read(&echo) else {
+        panic!("no echo")
+    };
+    let echoes: Vec<_> = echoes.collect();
+    assert_eq!((echoes.len(), echoes[0].ssrc), (1, ME));
+    let rtt = echoes[0]
+        .round_trip(clock.at(start + Duration::from_millis(750)))
+        .unwrap();
+    assert!(
+        rtt.abs_diff(Duration::from_millis(50)) < Duration::from_micros(50),
+        "{rtt:?}"
+    );
+
+    // A block that ends too soon.
+    echo[3] = 7;
+    echo.truncate(32);
+    let error = Reports::new(&echo).next().unwrap().unwrap_err();
+    assert_eq!(error, FeedbackError::Contents(207));
+}
+
+#[test]
 fn a_padded_packet_may_be_followed_by_another() {
     let mut bytes = vec![0xA1, 203, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3];
     bytes.extend(written(|compound| compound.pli(ME, YOU)));
@@ -322,6 +359,7 @@ fn exhaust(bytes: &[u8]) -> usize {
             }
             Ok(Report::Nack { lost, .. }) => lost.count(),
             Ok(Report::Fir { entries }) => entries.count(),
+            Ok(Report::TimeEchoes { echoes }) => echoes.count(),
             Ok(Report::Remb { ssrcs, .. } | Report::Bye { ssrcs }) => ssrcs.count(),
             Ok(_) | Err(_) => 0,
         };

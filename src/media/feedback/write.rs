@@ -1,6 +1,6 @@
 //! Writing RTCP into a buffer of the caller.
 
-use super::{FeedbackError, ReceptionReport, SenderInfo, format, packet_type};
+use super::{FeedbackError, NtpTime, ReceptionReport, SenderInfo, format, packet_type};
 
 /// The number of blocks that fit the count of one report.
 const MAX_BLOCKS: usize = 31;
@@ -114,6 +114,22 @@ impl<'a> Compound<'a> {
                 body.bytes(name)?;
                 let zeros = 4 - (2 + name.len()) % 4;
                 body.bytes([0; 4].get(..zeros).unwrap_or_default())
+            })
+        })
+    }
+
+    /// Tells the time to who only sends (RFC 3611, section 4.4), so that its
+    /// [`TimeEcho`](super::TimeEcho) shows the round-trip time.
+    ///
+    /// # Errors
+    /// `Full`.
+    pub fn reference_time(&mut self, ssrc: u32, ntp: NtpTime) -> Result<(), FeedbackError> {
+        self.append(|packets| {
+            packets.packet(0, packet_type::EXTENDED_REPORT, |body| {
+                body.u32(ssrc)?;
+                // Block type 4, two words.
+                body.bytes(&[4, 0, 0, 2])?;
+                body.bytes(&ntp.0.to_be_bytes())
             })
         })
     }
