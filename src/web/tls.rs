@@ -224,6 +224,8 @@ fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 mod tests {
     use super::{Certificate, TlsError};
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
 
     fn names() -> Vec<String> {
         vec![
@@ -287,5 +289,38 @@ mod tests {
             matches!(open(), Err(TlsError::Unusable { .. })),
             "key of another certificate"
         );
+    }
+    #[test]
+    fn changed_files_are_used_and_broken_ones_are_not() {
+        let (folder, other) = (
+            tempfile::tempdir().expect("a folder"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        let certificate = Certificate::open(folder.path(), &names()).expect("made");
+        Certificate::open(other.path(), &names()).expect("made");
+        let config = || certificate.config().get_inner();
+        let first = config();
+        certificate.refresh();
+        assert!(Arc::ptr_eq(&config(), &first), "nothing changed");
+        let copy = |name: &str| {
+            // A copy has the time of now, which may be that of the file it replaces.
+            let later = SystemTime::now() + Duration::from_secs(5);
+            std::fs::copy(other.path().join(name), folder.path().join(name)).expect("copying");
+            let file = std::fs::File::options()
+                .append(true)
+                .open(folder.path().join(name));
+            file.expect("a file")
+                .set_modified(later)
+                .expect("setting the time");
+        };
+        copy("cert.pem");
+        certificate.refresh();
+        assert!(
+            Arc::ptr_eq(&config(), &first),
+            "the key is still that of the old one"
+        );
+        copy("key.pem");
+        certificate.refresh();
+        assert!(!Arc::ptr_eq(&config(), &first));
     }
 }

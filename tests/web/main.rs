@@ -1,0 +1,10 @@
+//! The web server over HTTP and HTTPS, and the program from its command line.
+
+// Helpers of tests may fail as tests do.
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod cli;
+mod http_files;
+mod http_groups;
+mod http_secure;
+mod support;
