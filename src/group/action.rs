@@ -25,29 +25,6 @@ pub enum Grant {
     Unshutup,
 }
 
-/// What is kept of one member or one group (`setdata`), bytes of JSON.
-const DATA_LIMIT: usize = 1 << 20;
-
-/// Merges `change` into `data`: a null deletes its key.
-fn merge(
-    data: &Map<String, Value>,
-    change: Map<String, Value>,
-) -> Result<Arc<Map<String, Value>>, GroupError> {
-    let mut data = data.clone();
-    for (key, value) in change {
-        if value.is_null() {
-            data.remove(&key);
-        } else {
-            data.insert(key, value);
-        }
-    }
-    // Everyone who joins is sent all of it.
-    match serde_json::to_vec(&data) {
-        Ok(json) if json.len() <= DATA_LIMIT => Ok(Arc::new(data)),
-        _ => Err(GroupError::TooMuchData),
-    }
-}
-
 impl Group {
     /// Whether a member may do what `permission` says.
     pub fn permits(&self, id: &str, permission: &str) -> bool {
@@ -147,7 +124,7 @@ impl Group {
     pub fn set_data(&self, by: &str, change: Map<String, Value>) -> Result<(), GroupError> {
         let mut state = self.state();
         state.permitted(by, "op")?;
-        state.data = merge(&state.data, change)?;
+        state.data = Arc::new(state.data.merge(change)?);
         self.tell_changed(&state);
         Ok(())
     }
@@ -158,7 +135,7 @@ impl Group {
     /// No such user, or too much data.
     pub fn set_user_data(&self, id: &str, change: Map<String, Value>) -> Result<(), GroupError> {
         let mut state = self.state();
-        let data = merge(&state.member(id)?.user.data, change)?;
+        let data = Arc::new(state.member(id)?.user.data.merge(change)?);
         state.change_user(id, |user| user.data = data);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A group: who is inside, and what it takes to come in.
 
+use super::data::Data;
 use super::description::Description;
 use super::error::GroupError;
 use super::history::History;
@@ -11,7 +12,6 @@ use super::status::{BaseUrl, Status};
 use super::stream::PublishedStream;
 use crate::net::ShardId;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ pub struct JoinRequest {
     /// What the credentials allow.
     pub permissions: Permissions,
     /// What the client says of itself.
-    pub data: Map<String, Value>,
+    pub data: Arc<Data>,
     /// Where it connects from.
     pub address: Option<SocketAddr>,
     /// Where it is told things.
@@ -59,7 +59,7 @@ pub(super) struct State {
     pub(super) locked: Option<String>,
     pub(super) members: BTreeMap<String, Member>,
     pub(super) history: History,
-    pub(super) data: Arc<Map<String, Value>>,
+    pub(super) data: Arc<Data>,
     pub(super) streams: BTreeMap<String, Arc<PublishedStream>>,
     pub(super) shard: Option<ShardId>,
     pub(super) can_change_password: bool,
@@ -193,7 +193,7 @@ impl Group {
             id: request.id.clone(),
             username: request.username,
             permissions: request.permissions,
-            data: Arc::new(request.data),
+            data: request.data,
             address: request.address,
         });
         let mailbox = request.mailbox;

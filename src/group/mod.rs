@@ -7,6 +7,7 @@
 
 mod action;
 mod credentials;
+mod data;
 mod description;
 mod error;
 mod history;
@@ -22,6 +23,7 @@ mod watch;
 
 pub use action::Grant;
 pub use credentials::{Credentials, Password};
+pub use data::Data;
 pub use description::{ClientPattern, Description, DescriptionError, UserDescription};
 pub use error::GroupError;
 pub use history::{ChatMessage, Clear, History};

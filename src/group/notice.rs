@@ -1,12 +1,13 @@
 //! What a group tells one of its members.
 
+use super::data::Data;
 use super::history::ChatMessage;
 use super::permission::Permissions;
 use super::status::Status;
 use super::stream::PublishedStream;
 use crate::shard::PeerId;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ pub struct Membership {
     /// Of the group.
     pub status: Status,
     /// Of the group.
-    pub data: Arc<Map<String, Value>>,
+    pub data: Arc<Data>,
 }
 
 /// A member as the others see it.
@@ -62,7 +63,7 @@ pub struct User {
     /// What it may do.
     pub permissions: Permissions,
     /// What it says of itself.
-    pub data: Arc<Map<String, Value>>,
+    pub data: Arc<Data>,
     /// Where it connects from; only operators are told.
     pub address: Option<SocketAddr>,
 }
@@ -127,6 +128,11 @@ impl Notice {
         let own = match self {
             Self::History(message) | Self::Chat(message) => message.weight,
             Self::Message(message) => message.weight,
+            // Shared by all who are told, but each change leaves another one behind.
+            Self::User(_, user) => user.data.weight(),
+            Self::Joined(membership) | Self::Changed(membership) | Self::Left(membership) => {
+                membership.data.weight()
+            }
             _ => 0,
         };
         own + 256

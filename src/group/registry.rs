@@ -1,6 +1,7 @@
 //! All groups: found by name, loaded from their files, and kept in step with them.
 
 use super::credentials::Credentials;
+use super::data::Data;
 use super::description::Description;
 use super::error::GroupError;
 use super::mailbox::Mailbox;
@@ -236,7 +237,7 @@ impl Registry {
             id: newcomer.id,
             username: String::new(),
             permissions: Permissions::default(),
-            data: newcomer.data,
+            data: Arc::new(Data::new(newcomer.data)?),
             address: newcomer.address,
             mailbox: newcomer.mailbox,
         };

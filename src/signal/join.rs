@@ -133,7 +133,7 @@ impl Session {
             username: &membership.username,
             permissions: (kind != "leave").then_some(&membership.permissions),
             status: Some(&membership.status),
-            data: (kind != "leave").then_some(&*membership.data),
+            data: (kind != "leave").then_some(&**membership.data),
             rtc_configuration: Some(&configuration),
             ..Joined::default()
         }));

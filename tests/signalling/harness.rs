@@ -3,7 +3,8 @@
 use futures_util::{SinkExt as _, StreamExt as _};
 use perikon::config::{Settings, SettingsFile};
 use perikon::group::Registry;
-use perikon::net::{Engine, EngineConfig};
+use perikon::net::{Engine, EngineConfig, ShardId};
+use perikon::shard::{Event, PeerId};
 use perikon::signal::{Limits, State};
 use perikon::web::{self, Files};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -30,6 +32,7 @@ pub(crate) struct Server {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) state: Arc<State>,
     pub(crate) address: SocketAddr,
+    events: mpsc::UnboundedSender<(ShardId, Event)>,
 }
 
 impl Server {
@@ -50,7 +53,14 @@ impl Server {
             addresses: vec!["127.0.0.1".parse().unwrap()],
             ..EngineConfig::default()
         };
-        let (engine, events) = Engine::start(&config).unwrap();
+        let (engine, mut real) = Engine::start(&config).unwrap();
+        let (sender, events) = mpsc::unbounded_channel();
+        let real_sender = sender.clone();
+        tokio::spawn(async move {
+            while let Some(event) = real.recv().await {
+                let _ = real_sender.send(event);
+            }
+        });
         let state = State::with_limits(registry, Arc::new(engine), events, limits);
         let app = web::router(web::State::new(
             Arc::clone(state.registry()),
@@ -70,6 +80,17 @@ impl Server {
             folder,
             state,
             address,
+            events: sender,
+        }
+    }
+
+    /// Lets every peer connection fail, as if its client had vanished.
+    pub(crate) fn fail_peers(&self) {
+        for peer in (0..100).map(PeerId) {
+            let reason = "a test".to_owned();
+            let _ = self
+                .events
+                .send((ShardId(0), Event::Failed { peer, reason }));
         }
     }
 

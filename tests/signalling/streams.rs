@@ -482,3 +482,31 @@ async fn offers_that_are_refused() {
     assert_eq!(carol.next().await, json!({"type": "abort", "id": "s"}));
     assert_eq!(carol.next().await["value"], "this stream id is in use");
 }
+
+#[tokio::test]
+async fn lost_connections_are_mended() {
+    let server = Server::start(&[]).await;
+    let (mut alice, mut bob) = two(&server).await;
+    alice.publish("s", "camera", PLAIN).await;
+    accepted(&mut alice, "s").await;
+    let first = bob.offered().await;
+    bob.accept(&first).await;
+    bob.settle().await;
+    server.fail_peers();
+    assert_eq!(
+        alice.next().await,
+        json!({"type": "renegotiate", "id": "s"})
+    );
+    let second = bob.next().await;
+    assert_eq!(
+        (&second["type"], &second["id"]),
+        (&json!("offer"), &json!("s"))
+    );
+    let ufrag = |offer: &Value| value(offer["sdp"].as_str().unwrap(), "ice-ufrag");
+    assert_ne!(ufrag(&first), ufrag(&second));
+    let rest = bob.settle().await;
+    let sdp = second["sdp"].as_str().unwrap();
+    assert_eq!(without_candidates(rest, "s", sdp), [Value::Null; 0]);
+    bob.accept(&second).await;
+    assert_eq!(bob.settle().await, [Value::Null; 0]);
+}
