@@ -8,6 +8,7 @@
 //! | [`media`] | pure: one RTP packet and what is known about a track |
 //! | [`transport`] | pure: one peer connection (ICE, DTLS, SRTP, SDP) |
 //! | [`shard`] | pure: the forwarding engine, all peers of one core |
+//! | [`sim`] | pure: shards and clients in virtual time, for tests |
 //! | [`net`] | the only code that touches UDP and the clock |
 //! | [`group`] | descriptions, permissions, credentials, membership, history |
 //! | [`signal`] | the WebSocket protocol, one file per kind of message |
@@ -30,6 +31,7 @@ pub mod net;
 pub mod server;
 pub mod shard;
 pub mod signal;
+pub mod sim;
 pub mod transport;
 pub mod web;
 

@@ -1,7 +1,11 @@
 //! Flags of the packets of real senders, against what ffprobe and Chromium's own encoder said of
 //! the frames in them. See `tests/fixtures/rtp/README.md`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure of a test is a panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failure of a test is a panic"
+)]
 
 use perikon::media::Codec;
 use perikon::media::codec::dependency::{Mandatory, Structure};

@@ -92,6 +92,15 @@ impl Flush {
         self.replays.retain(|replay| replay.down != down);
     }
 
+    /// Entries of all kinds.
+    pub(crate) fn waiting(&self) -> usize {
+        self.transmits.len()
+            + self.feedback.len()
+            + self.resends.len()
+            + self.replays.len()
+            + self.active.len()
+    }
+
     pub(crate) fn active(&mut self, up: u32, track: u16) {
         self.active.push((up, track));
     }

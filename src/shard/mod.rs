@@ -20,6 +20,7 @@ pub use drops::Drop;
 pub use message::{
     Command, DownTrackConfig, Event, PeerId, ShardStats, StreamStats, TrackStats, UpTrackConfig,
 };
+pub use stats::ShardSize;
 
 use crate::media::cache::SLOT;
 use crate::media::feedback::NtpClock;

@@ -83,6 +83,12 @@ impl Routes {
         self.ages.push_back((now, route.transaction));
     }
 
+    /// Entries: paths, ufrags, transactions.
+    pub(crate) fn size(&self) -> (usize, usize, usize) {
+        let transactions = self.transactions.len().max(self.ages.len());
+        (self.paths.len(), self.ufrags.len(), transactions)
+    }
+
     /// Forgets a peer.
     pub(crate) fn remove(&mut self, place: Place, paths: &[Path], ufrags: &[String]) {
         for path in paths {

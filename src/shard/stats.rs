@@ -5,7 +5,47 @@ use super::message::{ShardStats, StreamStats, TrackStats};
 use super::peer::{DownPeer, UpPeer};
 use std::time::Instant;
 
+/// How much a shard remembers, in entries: nothing of it may grow as peers come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShardSize {
+    /// Peers, of both kinds.
+    pub peers: usize,
+    /// Paths that lead to a peer.
+    pub paths: usize,
+    /// ICE user names that lead to a peer.
+    pub ufrags: usize,
+    /// STUN requests whose answers are waited for, or were not long ago.
+    pub transactions: usize,
+    /// Entries of the timer queue, those out of date included.
+    pub timers: usize,
+    /// What waits to be sent: datagrams, reports, repairs, replays and tracks with packets.
+    pub waiting: usize,
+    /// Receivers that tracks are forwarded to.
+    pub receivers: usize,
+    /// Events that nobody has taken.
+    pub events: usize,
+}
+
 impl Shard {
+    /// How much it remembers.
+    pub fn size(&self) -> ShardSize {
+        let (paths, ufrags, transactions) = self.routes.size();
+        ShardSize {
+            peers: self.peers(),
+            paths,
+            ufrags,
+            transactions,
+            timers: self.timers.len(),
+            waiting: self.flush.waiting(),
+            receivers: self
+                .ups
+                .iter()
+                .flat_map(|(_, up)| up.receivers.iter().map(Vec::len))
+                .sum(),
+            events: self.events.len(),
+        }
+    }
+
     pub(super) fn stats(&mut self, now: Instant) -> ShardStats {
         let ups = self.ups.iter_mut().map(|(_, up)| up_stats(now, up));
         let mut streams: Vec<_> = ups.collect();

@@ -1,0 +1,228 @@
+//! The transport of a simulated client, and what carries media over it.
+
+use super::receiver::Receiver;
+use super::report::ClientReport;
+use super::sender::Sender;
+use super::world::SimError;
+use crate::transport::Path;
+use crate::transport::demux::{Protocol, demux};
+use crate::transport::description::{IceCredentials, RemoteTransport};
+use crate::transport::identity::Identity;
+use crate::transport::peer::{Role, Transport, TransportEvent};
+use crate::transport::srtp::RTCP_OVERHEAD;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Datagrams on their way out: where to, and what.
+pub(super) type Outbox = Vec<(SocketAddr, Vec<u8>)>;
+
+/// A transport with one local address.
+pub(super) struct Endpoint {
+    identity: Identity,
+    pub(super) transport: Transport,
+    local: [SocketAddr; 1],
+}
+
+impl Endpoint {
+    fn send(&mut self, outbox: &mut Outbox) {
+        while let Some(transmit) = self.transport.poll_transmit(&self.local) {
+            outbox.push((transmit.path.remote, transmit.data.to_vec()));
+        }
+    }
+
+    /// Protects and sends an RTCP compound that stands in `buffer[..len]`.
+    pub(super) fn send_rtcp(&mut self, mut buffer: Vec<u8>, len: usize, outbox: &mut Outbox) {
+        buffer.resize(len + RTCP_OVERHEAD, 0);
+        let Some(path) = self.transport.path() else {
+            return;
+        };
+        if let Some(sealer) = self.transport.sealer()
+            && let Ok(len) = sealer.seal_rtcp(&mut buffer, len)
+        {
+            buffer.truncate(len);
+            outbox.push((path.remote, buffer));
+        }
+    }
+}
+
+/// What a client does with its transport.
+pub(super) enum Media {
+    Send(Box<Sender>),
+    Receive(Box<Receiver>),
+}
+
+/// One peer connection of a simulated client.
+pub(super) struct Client {
+    pub(super) endpoint: Endpoint,
+    pub(super) media: Media,
+    pub(super) report: ClientReport,
+    start: Instant,
+    connected: bool,
+}
+
+impl Client {
+    pub(super) fn new(
+        (start, now): (Instant, Instant),
+        identity: &Identity,
+        role: Role,
+        ice: &IceCredentials,
+        local: SocketAddr,
+        media: Media,
+    ) -> Result<Self, SimError> {
+        let transport = Transport::new(now, identity, role, ice, &[local])?;
+        Ok(Self {
+            endpoint: Endpoint {
+                identity: identity.clone(),
+                transport,
+                local: [local],
+            },
+            media,
+            report: ClientReport::default(),
+            start,
+            connected: false,
+        })
+    }
+
+    pub(super) fn local(&self) -> SocketAddr {
+        self.endpoint.local[0]
+    }
+
+    pub(super) fn set_remote(
+        &mut self,
+        now: Instant,
+        remote: RemoteTransport,
+    ) -> Result<(), SimError> {
+        let Endpoint {
+            identity,
+            transport,
+            local,
+        } = &mut self.endpoint;
+        transport.set_remote(now, identity, remote, local)?;
+        Ok(())
+    }
+
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        data: &mut [u8],
+        outbox: &mut Outbox,
+    ) {
+        let path = Path {
+            local: 0,
+            remote: from,
+        };
+        let Endpoint {
+            identity,
+            transport,
+            local,
+        } = &mut self.endpoint;
+        match demux(data) {
+            Some(Protocol::Stun) => {
+                transport.handle_stun(now, identity, local, path, data);
+            }
+            Some(Protocol::Dtls) => {
+                transport.handle_dtls(now, path, data);
+            }
+            Some(Protocol::Rtp) => self.handle_rtp(now, data),
+            Some(Protocol::Rtcp) => self.handle_rtcp(now, data),
+            None => self.report.stray += 1,
+        }
+        self.after(now, outbox);
+    }
+
+    fn handle_rtp(&mut self, now: Instant, data: &[u8]) {
+        let Some(opener) = self.endpoint.transport.opener() else {
+            self.report.stray += 1;
+            return;
+        };
+        let taken = match &mut self.media {
+            Media::Receive(receiver) => receiver.handle_rtp(now, data, opener),
+            Media::Send(_) => false,
+        };
+        self.report.stray += u64::from(!taken);
+    }
+
+    fn handle_rtcp(&mut self, now: Instant, data: &mut [u8]) {
+        let Some(opener) = self.endpoint.transport.opener() else {
+            self.report.stray += 1;
+            return;
+        };
+        let Ok(len) = opener.open_rtcp(data) else {
+            self.report.bad_rtcp += 1;
+            return;
+        };
+        let data = data.get(..len).unwrap_or_default();
+        match &mut self.media {
+            Media::Send(sender) => sender.handle_rtcp(now, data, &mut self.report),
+            Media::Receive(receiver) => receiver.handle_rtcp(now, data, &mut self.report),
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
+        let Endpoint {
+            identity,
+            transport,
+            local,
+        } = &mut self.endpoint;
+        if transport.poll_timeout().is_some_and(|at| at <= now) {
+            transport.handle_timeout(now, identity, local);
+        }
+        self.after(now, outbox);
+    }
+
+    /// Sends what the last step led to.
+    pub(super) fn after(&mut self, now: Instant, outbox: &mut Outbox) {
+        while let Some(event) = self.endpoint.transport.poll_event() {
+            match event {
+                TransportEvent::Connected => {
+                    self.connected = true;
+                    let since = now.saturating_duration_since(self.start);
+                    self.report.connected.get_or_insert(since);
+                }
+                TransportEvent::Moved => self.report.moves += 1,
+                TransportEvent::Failed(reason) => self.report.failures.push(reason),
+                TransportEvent::Closed => self.report.closed = true,
+            }
+        }
+        self.endpoint.send(outbox);
+        if self.connected {
+            match &mut self.media {
+                Media::Send(sender) => {
+                    sender.send(now, &mut self.endpoint, outbox, &mut self.report);
+                }
+                Media::Receive(receiver) => receiver.send(now, &mut self.endpoint, outbox),
+            }
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let media = match &self.media {
+            Media::Send(sender) => sender.poll_timeout(),
+            Media::Receive(receiver) => receiver.poll_timeout(),
+        };
+        [
+            self.endpoint.transport.poll_timeout(),
+            media.filter(|_| self.connected),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What it saw until now.
+    pub(super) fn report(&self) -> ClientReport {
+        let mut report = self.report.clone();
+        if let Media::Receive(receiver) = &self.media {
+            report.tracks = receiver.reports();
+        }
+        report
+    }
+}
+
+/// A time of the world, for reports.
+pub(super) fn since(start: Instant, now: Instant) -> Duration {
+    now.saturating_duration_since(start)
+}

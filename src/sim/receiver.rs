@@ -1,0 +1,423 @@
+//! What a simulated receiver does with the tracks it is sent.
+
+use super::client::{Endpoint, Outbox, since};
+use super::decode::{Decoder, Screen};
+use super::payload::{self, Mark};
+use super::report::{ClientReport, TrackReport};
+use super::sender::level;
+use crate::media::feedback::{Compound, NtpClock, NtpTime, Report, Reports};
+use crate::media::packet::Header;
+use crate::media::rate::Reception;
+use crate::media::{Codec, Kind};
+use crate::shard::DownTrackConfig;
+use crate::transport::description::Extension;
+use crate::transport::srtp::{Opener, Sequence, SrtpError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Between two receiver reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two requests for a keyframe.
+const KEYFRAME_INTERVAL: Duration = Duration::from_millis(400);
+/// A gap longer than this is no loss.
+const MAX_GAP: u64 = 2_000;
+
+/// What a receiver is like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReceiverConfig {
+    /// It takes the sound.
+    pub audio: bool,
+    /// It takes the pictures.
+    pub video: bool,
+    /// It asks for what is missing.
+    pub nack: bool,
+    /// How late a packet may be before it is asked for.
+    pub patience: Duration,
+    /// The round trip that it reckons with before it asks again.
+    pub rtt: Duration,
+    /// How long it asks before it gives a packet up.
+    pub age: Duration,
+}
+
+impl Default for ReceiverConfig {
+    fn default() -> Self {
+        Self {
+            audio: true,
+            video: true,
+            nack: true,
+            patience: Duration::from_millis(10),
+            rtt: Duration::from_millis(100),
+            age: Duration::from_secs(3),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    since: Instant,
+    due: Instant,
+    asked: bool,
+}
+
+/// One track.
+struct Track {
+    kind: Kind,
+    sender: u64,
+    ssrc: u32,
+    payload_type: u8,
+    sequence: Sequence,
+    reception: Reception,
+    highest: Option<u64>,
+    /// The sender's number less that of the packet, once known: the server never leaves one out.
+    distance: Option<i128>,
+    seen: BTreeSet<u64>,
+    missing: BTreeMap<u64, Missing>,
+    decoder: Decoder,
+    screen: Screen,
+    keyframe_request: Option<Instant>,
+    last_sr: Option<(NtpTime, u32)>,
+    /// Timestamp and true time of the packet that was captured last.
+    last_capture: Option<(u32, Duration)>,
+    report: TrackReport,
+}
+
+/// All tracks of one stream.
+pub(super) struct Receiver {
+    config: ReceiverConfig,
+    start: Instant,
+    clock: NtpClock,
+    tracks: Vec<Track>,
+    next_report: Option<Instant>,
+    scratch: Vec<u8>,
+}
+
+impl Receiver {
+    /// Of the stream of client `sender`, in these tracks.
+    pub(super) fn new(
+        (start, now): (Instant, Instant),
+        unix: Duration,
+        config: ReceiverConfig,
+        sender: u64,
+        tracks: &[(Kind, DownTrackConfig)],
+    ) -> Self {
+        let tracks = tracks
+            .iter()
+            .map(|(kind, down)| Track {
+                kind: *kind,
+                sender,
+                ssrc: down.ssrc,
+                payload_type: down.payload_type,
+                sequence: Sequence::default(),
+                reception: Reception::new(now, clock_rate(*kind)),
+                highest: None,
+                distance: None,
+                seen: BTreeSet::new(),
+                missing: BTreeMap::new(),
+                decoder: Decoder::default(),
+                screen: Screen::default(),
+                keyframe_request: None,
+                last_sr: None,
+                last_capture: None,
+                report: TrackReport::default(),
+            })
+            .collect();
+        Self {
+            config,
+            start,
+            clock: NtpClock::new(start, unix),
+            tracks,
+            next_report: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes a packet. False if no track expects it.
+    pub(super) fn handle_rtp(&mut self, now: Instant, data: &[u8], opener: &Opener) -> bool {
+        let Ok(header) = Header::parse(data) else {
+            return false;
+        };
+        let Some(track) = self
+            .tracks
+            .iter_mut()
+            .find(|track| track.ssrc == header.ssrc)
+        else {
+            return false;
+        };
+        let extended = track.sequence.extend(header.seqno);
+        if !track.sequence.is_new(extended) {
+            track.report.replayed += 1;
+            return true;
+        }
+        let Some(len) = opener.payload_len(data.len(), header.len) else {
+            track.report.forged += 1;
+            return true;
+        };
+        self.scratch.resize(len, 0);
+        let index = Sequence::roc_index(extended);
+        match opener.open_rtp(data, header.ssrc, index, header.len, &mut self.scratch) {
+            Ok(()) => {}
+            Err(SrtpError::Forged | SrtpError::Truncated | SrtpError::Replayed) => {
+                track.report.forged += 1;
+                return true;
+            }
+            Err(SrtpError::Crypto) => return false,
+        }
+        track.sequence.accept(extended);
+        track.receive(
+            (self.start, now),
+            &self.config,
+            extended,
+            &header,
+            data,
+            &self.scratch,
+        );
+        true
+    }
+
+    pub(super) fn handle_rtcp(&mut self, now: Instant, data: &[u8], report: &mut ClientReport) {
+        for item in Reports::new(data) {
+            match item {
+                Ok(Report::SenderReport { ssrc, info, .. }) => {
+                    match self.tracks.iter_mut().find(|track| track.ssrc == ssrc) {
+                        Some(track) => {
+                            track.report.sender_reports += 1;
+                            track.last_sr = Some((info.ntp, info.rtp_time));
+                            track.reception.sender_report(info.ntp, now);
+                        }
+                        None => report.stray += 1,
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => report.bad_rtcp += 1,
+            }
+        }
+    }
+
+    /// Sends what is due: requests and reports.
+    pub(super) fn send(&mut self, now: Instant, endpoint: &mut Endpoint, outbox: &mut Outbox) {
+        let next_report = *self
+            .next_report
+            .get_or_insert_with(|| now + REPORT_INTERVAL / 2);
+        let regular = next_report <= now;
+        if !regular && self.poll_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let Some(own) = self.tracks.first().map(|track| track.ssrc ^ 1) else {
+            return;
+        };
+        let mut blocks = Vec::new();
+        if regular {
+            self.next_report = Some(next_report + REPORT_INTERVAL);
+            for track in &mut self.tracks {
+                blocks.extend(track.reception.report(track.ssrc, now));
+            }
+        }
+        let mut buffer = vec![0; 1_200];
+        let Ok(mut compound) = Compound::with_receiver_report(&mut buffer, own, &blocks) else {
+            return;
+        };
+        let mut asked = regular;
+        for track in &mut self.tracks {
+            let lost = track.poll_missing(now, &self.config);
+            // What does not fit is asked for with the next.
+            if !lost.is_empty() && compound.nack(own, track.ssrc, &lost).is_ok() {
+                asked = true;
+            }
+            if track.keyframe_request.is_some_and(|at| at <= now) {
+                track.keyframe_request = Some(now + KEYFRAME_INTERVAL);
+                track.report.keyframe_requests += 1;
+                asked |= compound.pli(own, track.ssrc).is_ok();
+            }
+        }
+        let len = compound.len();
+        if asked {
+            endpoint.send_rtcp(buffer, len, outbox);
+        }
+    }
+
+    /// When [`Self::send`] is due.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let tracks = self.tracks.iter().flat_map(|track| {
+            let missing = track.missing.values().map(|missing| missing.due).min();
+            [missing, track.keyframe_request]
+        });
+        tracks.flatten().chain(self.next_report).min()
+    }
+
+    /// It needs a keyframe of every track, now.
+    pub(super) fn request_keyframe(&mut self, now: Instant) {
+        for track in &mut self.tracks {
+            if track.kind == Kind::Video {
+                track.keyframe_request = Some(now);
+            }
+        }
+    }
+
+    pub(super) fn reports(&self) -> Vec<TrackReport> {
+        self.tracks
+            .iter()
+            .map(|track| TrackReport {
+                missing: track.missing.len() as u64,
+                first_frame: track.screen.first,
+                last_frame: track.screen.last,
+                longest_freeze: track.screen.longest_freeze,
+                clock_offset: track.clock_offset(&self.clock, self.start),
+                ..track.report.clone()
+            })
+            .collect()
+    }
+}
+
+impl Track {
+    fn receive(
+        &mut self,
+        (start, now): (Instant, Instant),
+        config: &ReceiverConfig,
+        seqno: u64,
+        header: &Header,
+        data: &[u8],
+        payload: &[u8],
+    ) {
+        let elapsed = since(start, now);
+        self.report.received += 1;
+        self.report.first_packet.get_or_insert(elapsed);
+        self.reception
+            .receive(Sequence::roc_index(seqno), header.timestamp, now);
+        let repaired = self.find_missing(now, config, seqno);
+
+        let mark = payload::read(self.kind, payload).filter(|mark| mark.sender == self.sender);
+        let Some(mark) = mark else {
+            self.report.corrupted += 1;
+            return;
+        };
+        if !self.seen.insert(mark.index) {
+            self.report.repeated += 1;
+        }
+        let distance = i128::from(mark.index) - i128::from(seqno);
+        self.report.misnumbered += u64::from(*self.distance.get_or_insert(distance) != distance);
+        if header.payload_type != self.payload_type || !is_labelled(header, data, &mark) {
+            self.report.mislabelled += 1;
+        }
+        let latency = elapsed.saturating_sub(mark.captured).as_micros();
+        self.report.latencies.push(latency as u32);
+        if repaired {
+            self.report.repaired += 1;
+            self.report.repairs.push(latency as u32);
+        }
+        let range = self.report.range.get_or_insert((mark.index, mark.index));
+        range.1 = range.1.max(mark.index);
+        if self
+            .last_capture
+            .is_none_or(|(_, captured)| captured < mark.captured)
+        {
+            self.last_capture = Some((header.timestamp, mark.captured));
+        }
+        if self.kind == Kind::Video {
+            self.decoder.receive(seqno, &mark, header.marker);
+            self.decode(elapsed, now);
+        }
+    }
+
+    fn decode(&mut self, elapsed: Duration, now: Instant) {
+        let decoded = self.decoder.decode();
+        if decoded.frames > 0 {
+            self.screen.show(elapsed);
+        }
+        self.report.frames += decoded.frames;
+        self.report.keyframes += decoded.keyframes;
+        self.report.skipped += decoded.skipped;
+        if decoded.keyframes > 0 {
+            self.keyframe_request = None;
+        } else if self.decoder.needs_keyframe() && self.keyframe_request.is_none() {
+            // Not at once: the keyframe may be under way, or still incomplete.
+            self.keyframe_request = Some(now + KEYFRAME_INTERVAL);
+        }
+    }
+
+    /// Notes what is missing before a packet. True if the packet itself was asked for.
+    fn find_missing(&mut self, now: Instant, config: &ReceiverConfig, seqno: u64) -> bool {
+        let Some(highest) = self.highest else {
+            self.highest = Some(seqno);
+            return false;
+        };
+        if seqno < highest {
+            return self
+                .missing
+                .remove(&seqno)
+                .is_some_and(|missing| missing.asked);
+        }
+        self.highest = Some(seqno);
+        if seqno - highest > MAX_GAP {
+            self.report.jumps += 1;
+            return false;
+        }
+        let due = now
+            + if config.nack {
+                config.patience
+            } else {
+                config.age
+            };
+        for lost in highest + 1..seqno {
+            let missing = Missing {
+                since: now,
+                due,
+                asked: false,
+            };
+            self.missing.insert(lost, missing);
+        }
+        false
+    }
+
+    /// What to ask for now; gives up what is too old.
+    fn poll_missing(&mut self, now: Instant, config: &ReceiverConfig) -> Vec<u16> {
+        let mut lost = Vec::new();
+        let mut old = Vec::new();
+        for (seqno, missing) in &mut self.missing {
+            if now.saturating_duration_since(missing.since) >= config.age {
+                old.push(*seqno);
+            } else if missing.due <= now && lost.len() < 200 {
+                lost.push(*seqno as u16);
+                let end = missing.since + config.age;
+                missing.due = end.min(now + config.rtt + config.rtt / 8);
+                missing.asked = true;
+            }
+        }
+        self.report.asked += lost.len() as u64;
+        for seqno in old {
+            self.missing.remove(&seqno);
+            self.report.given_up += 1;
+            self.decoder.give_up(seqno);
+            if self.kind == Kind::Video && self.decoder.needs_keyframe() {
+                self.keyframe_request.get_or_insert(now);
+            }
+        }
+        lost
+    }
+
+    fn clock_offset(&self, clock: &NtpClock, start: Instant) -> Option<i64> {
+        let (ntp, rtp_time) = self.last_sr?;
+        let (timestamp, captured) = self.last_capture?;
+        let ticks = i64::from(timestamp.wrapping_sub(rtp_time) as i32);
+        let after = (ticks << 32) / i64::from(clock_rate(self.kind));
+        let shown = ntp.0.wrapping_add(after as u64);
+        let truly = clock.at(start + captured).0;
+        let offset = i128::from(shown.wrapping_sub(truly) as i64);
+        Some(((offset * 1_000_000) >> 32) as i64)
+    }
+}
+
+fn clock_rate(kind: Kind) -> u32 {
+    match kind {
+        Kind::Audio => Codec::Opus.clock_rate(),
+        Kind::Video => Codec::Vp8.clock_rate(),
+    }
+}
+
+/// The audio level goes by the server's own id, and nothing else was let through.
+fn is_labelled(header: &Header, data: &[u8], mark: &Mark) -> bool {
+    let mut extensions = header.extensions(data);
+    let first = extensions.next();
+    let own = Extension::AudioLevel.own_id();
+    first.is_some_and(|(id, value)| id == own && *value == [level(mark)])
+        && extensions.next().is_none()
+}

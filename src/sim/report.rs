@@ -1,0 +1,115 @@
+//! What a client observed.
+
+use std::time::Duration;
+
+/// What became of one track on its way to one receiver. Times count from the beginning of the
+/// world.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TrackReport {
+    /// Packets that arrived, each counted once.
+    pub received: u64,
+    /// The sender's number of the first that arrived, and of the highest.
+    pub range: Option<(u64, u64)>,
+    /// Packets after the first that were given up: they never arrived.
+    pub given_up: u64,
+    /// Packets that are missing now and still asked for.
+    pub missing: u64,
+    /// Packets that arrived more than once, and were refused as SRTP demands.
+    pub replayed: u64,
+    /// Packets whose authentication failed.
+    pub forged: u64,
+    /// Packets whose payload was not, to the last byte, as it was sent.
+    pub corrupted: u64,
+    /// Packets whose sequence number does not follow the sender's order.
+    pub misnumbered: u64,
+    /// Packets with another payload type, or header extensions not as they were offered.
+    pub mislabelled: u64,
+    /// The same contents under another sequence number.
+    pub repeated: u64,
+    /// Jumps of the sequence numbers that no loss explains.
+    pub jumps: u64,
+    /// Packets that arrived after they were asked for.
+    pub repaired: u64,
+    /// Numbers that were asked for, repetitions included.
+    pub asked: u64,
+    /// Requests for a keyframe.
+    pub keyframe_requests: u64,
+    /// From capture to arrival of each packet, in µs.
+    pub latencies: Vec<u32>,
+    /// … of those that were repaired.
+    pub repairs: Vec<u32>,
+    /// Frames that could be decoded.
+    pub frames: u64,
+    /// … that needed no other.
+    pub keyframes: u64,
+    /// Frames that were passed over because something of them was given up.
+    pub skipped: u64,
+    /// When the first packet arrived.
+    pub first_packet: Option<Duration>,
+    /// When the first frame could be decoded.
+    pub first_frame: Option<Duration>,
+    /// When the last frame could be decoded.
+    pub last_frame: Option<Duration>,
+    /// The longest time between two frames.
+    pub longest_freeze: Duration,
+    /// Sender reports that arrived.
+    pub sender_reports: u64,
+    /// By the sender's reports: the NTP time of a packet's capture, less its true time, in µs.
+    pub clock_offset: Option<i64>,
+}
+
+impl TrackReport {
+    /// The latency that this share of the packets (0 to 1) does not exceed.
+    pub fn latency(&self, share: f64) -> Duration {
+        percentile(&self.latencies, share)
+    }
+
+    /// The same of repaired packets.
+    pub fn repair_latency(&self, share: f64) -> Duration {
+        percentile(&self.repairs, share)
+    }
+}
+
+fn percentile(values: &[u32], share: f64) -> Duration {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    let at = (values.len().saturating_sub(1) as f64 * share).round() as usize;
+    Duration::from_micros(values.get(at).copied().unwrap_or(0).into())
+}
+
+/// What one client saw.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClientReport {
+    /// When it was first connected.
+    pub connected: Option<Duration>,
+    /// How often its path changed since.
+    pub moves: u32,
+    /// Why its transport failed.
+    pub failures: Vec<String>,
+    /// The server said goodbye.
+    pub closed: bool,
+    /// A receiver: its tracks, sound first.
+    pub tracks: Vec<TrackReport>,
+    /// A publisher: packets sent, repairs left out.
+    pub sent: Vec<u64>,
+    /// A publisher: packets sent again.
+    pub resent: u64,
+    /// A publisher: packets asked for that it no longer had.
+    pub forgotten: u64,
+    /// A publisher: when it was asked for keyframes.
+    pub keyframe_requests: Vec<Duration>,
+    /// A publisher: keyframes sent.
+    pub keyframes: u64,
+    /// A publisher: the loss the server last reported, 0 to 1, at its worst.
+    pub reported_loss: f64,
+    /// A publisher: receiver reports that arrived.
+    pub receiver_reports: u64,
+    /// RTCP that could not be opened or read.
+    pub bad_rtcp: u64,
+    /// RTP that no track of the client expects, or that came before keys.
+    pub stray: u64,
+}
+
+/// What all clients saw, those that left included, in the order of their arrival.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report(pub Vec<ClientReport>);

@@ -1,0 +1,507 @@
+//! What a simulated publisher sends: marked packets of sound and pictures.
+
+use super::client::{Endpoint, Outbox, since};
+use super::payload::{self, Mark};
+use super::random::Random;
+use super::report::ClientReport;
+use crate::media::feedback::{Compound, NtpClock, Report, Reports, SenderInfo};
+use crate::media::{Codec, Kind};
+use crate::shard::UpTrackConfig;
+use crate::transport::description::{Extension, ExtensionIds, Feedback};
+use crate::transport::srtp::RTP_OVERHEAD;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets that can be sent again.
+const HISTORY: usize = 1_024;
+/// Between two packets of sound.
+const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
+/// Between two sender reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Keyframes asked for sooner after the last are not made.
+const MIN_KEYFRAME_INTERVAL: Duration = Duration::from_millis(200);
+/// The most payload bytes of one packet.
+const MAX_PAYLOAD: usize = 1_100;
+/// The id that publishers give to the audio level; not the server's own.
+const AUDIO_LEVEL_ID: u8 = 11;
+/// The id that publishers give to the mid; not the server's own.
+const MID_ID: u8 = 4;
+
+/// The camera of a publisher.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VideoConfig {
+    /// Frames a second.
+    pub rate: u32,
+    /// Bytes of an ordinary frame, on average.
+    pub frame: usize,
+    /// Bytes of a keyframe.
+    pub keyframe: usize,
+    /// Between two keyframes that nobody asked for; `None` for the first only.
+    pub keyframe_interval: Option<Duration>,
+}
+
+impl Default for VideoConfig {
+    /// 30 frames a second, 0.8 Mbit/s.
+    fn default() -> Self {
+        Self {
+            rate: 30,
+            frame: 3_300,
+            keyframe: 20_000,
+            keyframe_interval: None,
+        }
+    }
+}
+
+/// What a publisher is like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SenderConfig {
+    /// It sends sound, 50 packets a second.
+    pub audio: bool,
+    /// It sends pictures.
+    pub video: Option<VideoConfig>,
+    /// Its offer names its SSRCs.
+    pub announces_ssrcs: bool,
+    /// The sequence number of each track's first packet; random below 2¹⁵ if not given.
+    pub first_seqno: Option<u16>,
+    /// How far its wall clock is ahead.
+    pub clock_ahead: Duration,
+    /// The share of the packets that it does not even send, to test repair from its history.
+    pub withheld: f64,
+}
+
+impl Default for SenderConfig {
+    fn default() -> Self {
+        Self {
+            audio: true,
+            video: Some(VideoConfig::default()),
+            announces_ssrcs: true,
+            first_seqno: None,
+            clock_ahead: Duration::from_secs(5),
+            withheld: 0.0,
+        }
+    }
+}
+
+/// One track of a publisher.
+struct Track {
+    mid: u8,
+    kind: Kind,
+    ssrc: u32,
+    payload_type: u8,
+    /// Of the next packet, extended; the roll-over counter begins at 0.
+    seqno: u64,
+    index: u64,
+    frame: u64,
+    timestamp: u32,
+    next: Instant,
+    last_keyframe: Option<Instant>,
+    keyframe_wanted: bool,
+    keyframes: u64,
+    /// Protected packets, the last with the number before `seqno`.
+    history: VecDeque<Vec<u8>>,
+    packets: u32,
+    octets: u32,
+}
+
+/// A publisher's tracks.
+pub(super) struct Sender {
+    id: u64,
+    config: SenderConfig,
+    start: Instant,
+    clock: NtpClock,
+    random: Random,
+    tracks: Vec<Track>,
+    next_report: Option<Instant>,
+    resends: Vec<Vec<u8>>,
+    /// Sends nothing for now.
+    paused: bool,
+}
+
+impl Sender {
+    pub(super) fn new(
+        id: u64,
+        (start, now): (Instant, Instant),
+        unix: Duration,
+        config: SenderConfig,
+        mut random: Random,
+    ) -> Self {
+        let kinds = [
+            config.audio.then_some(Kind::Audio),
+            config.video.map(|_| Kind::Video),
+        ];
+        let tracks = kinds
+            .into_iter()
+            .flatten()
+            .zip(b'0'..)
+            .map(|(kind, mid)| Track {
+                mid,
+                kind,
+                ssrc: random.next() as u32 | 1,
+                payload_type: match kind {
+                    Kind::Audio => 109,
+                    Kind::Video => 120,
+                },
+                seqno: config
+                    .first_seqno
+                    .map_or_else(|| random.below(1 << 15), u64::from),
+                index: 0,
+                frame: 0,
+                timestamp: random.next() as u32,
+                next: now,
+                last_keyframe: None,
+                keyframe_wanted: true,
+                keyframes: 0,
+                history: VecDeque::new(),
+                packets: 0,
+                octets: 0,
+            })
+            .collect();
+        Self {
+            id,
+            config,
+            start,
+            clock: NtpClock::new(start, unix + config.clock_ahead),
+            random,
+            tracks,
+            next_report: None,
+            resends: Vec::new(),
+            paused: false,
+        }
+    }
+
+    /// As its offer describes them.
+    pub(super) fn track_configs(&self) -> Vec<UpTrackConfig> {
+        self.tracks
+            .iter()
+            .map(|track| UpTrackConfig {
+                mid: char::from(track.mid).to_string(),
+                rid: None,
+                ssrc: self.config.announces_ssrcs.then_some(track.ssrc),
+                kind: track.kind,
+                codec: match track.kind {
+                    Kind::Audio => Codec::Opus,
+                    Kind::Video => Codec::Vp8,
+                },
+                payload_type: track.payload_type,
+                extensions: extension_ids(),
+                feedback: Feedback {
+                    nack: true,
+                    pli: track.kind == Kind::Video,
+                    fir: track.kind == Kind::Video,
+                    remb: false,
+                    transport_cc: false,
+                },
+            })
+            .collect()
+    }
+
+    /// Goes on under other SSRCs and sequence numbers, as a browser does that replaces a track.
+    pub(super) fn change_ssrcs(&mut self) {
+        for track in &mut self.tracks {
+            track.ssrc = self.random.next() as u32 | 1;
+            track.seqno = self.random.below(1 << 15);
+            track.timestamp = self.random.next() as u32;
+            track.history.clear();
+            track.keyframe_wanted = true;
+        }
+    }
+
+    pub(super) fn pause(&mut self, now: Instant, paused: bool) {
+        self.paused = paused;
+        for track in &mut self.tracks {
+            track.next = track.next.max(now);
+        }
+    }
+
+    /// A protected packet of the track's next number, which counts as sent; its header and
+    /// payload were changed by `change`. For tests of bad input.
+    pub(super) fn craft(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        track: usize,
+        change: impl FnOnce(&mut Vec<u8>),
+    ) -> Option<Vec<u8>> {
+        let captured = since(self.start, now);
+        let track = self.tracks.get_mut(track)?;
+        let mark = Mark {
+            sender: self.id,
+            kind: track.kind,
+            index: track.index,
+            frame: track.frame,
+            captured,
+            start: true,
+            keyframe: false,
+        };
+        track.frame += 1;
+        let mut packet = track.packet(&mark, 120, true, track.timestamp_at(captured));
+        change(&mut packet);
+        track.seal(endpoint, &packet)
+    }
+
+    pub(super) fn handle_rtcp(&mut self, now: Instant, data: &[u8], report: &mut ClientReport) {
+        for item in Reports::new(data) {
+            match item {
+                Ok(Report::Nack { media_ssrc, lost }) => {
+                    let Some(track) = self.track(media_ssrc) else {
+                        report.stray += 1;
+                        continue;
+                    };
+                    let found: Vec<_> = lost.map(|seqno| track.sent(seqno)).collect();
+                    for packet in found {
+                        match packet {
+                            Some(packet) => {
+                                report.resent += 1;
+                                self.resends.push(packet);
+                            }
+                            None => report.forgotten += 1,
+                        }
+                    }
+                }
+                Ok(Report::Pli { media_ssrc }) => {
+                    self.want_keyframe(now, media_ssrc, report);
+                }
+                Ok(Report::Fir { entries }) => {
+                    for (ssrc, _) in entries {
+                        self.want_keyframe(now, ssrc, report);
+                    }
+                }
+                Ok(Report::ReceiverReport { reports, .. }) => {
+                    report.receiver_reports += 1;
+                    for block in reports {
+                        let loss = f64::from(block.fraction_lost) / 256.0;
+                        report.reported_loss = report.reported_loss.max(loss);
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => report.bad_rtcp += 1,
+            }
+        }
+    }
+
+    fn track(&mut self, ssrc: u32) -> Option<&mut Track> {
+        self.tracks.iter_mut().find(|track| track.ssrc == ssrc)
+    }
+
+    fn want_keyframe(&mut self, now: Instant, ssrc: u32, report: &mut ClientReport) {
+        report.keyframe_requests.push(since(self.start, now));
+        match self.track(ssrc) {
+            Some(track) => track.keyframe_wanted = true,
+            None => report.stray += 1,
+        }
+    }
+
+    /// Sends what is due.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        outbox: &mut Outbox,
+        report: &mut ClientReport,
+    ) {
+        if let Some(path) = endpoint.transport.path() {
+            for packet in self.resends.drain(..) {
+                outbox.push((path.remote, packet));
+            }
+        }
+        let next_report = *self.next_report.get_or_insert_with(|| {
+            // It captures from the moment it is connected.
+            for track in &mut self.tracks {
+                track.next = now;
+            }
+            now + REPORT_INTERVAL / 4
+        });
+        for at in 0..self.tracks.len() {
+            while !self.paused && self.tracks[at].next <= now {
+                self.send_frame(at, endpoint, outbox);
+            }
+        }
+        if next_report <= now {
+            self.next_report = Some(next_report + REPORT_INTERVAL);
+            self.send_report(now, endpoint, outbox);
+        }
+        report.sent = self.tracks.iter().map(|track| track.index).collect();
+        report.keyframes = self.tracks.iter().map(|track| track.keyframes).sum();
+    }
+
+    fn send_frame(&mut self, at: usize, endpoint: &mut Endpoint, outbox: &mut Outbox) {
+        let Self {
+            id,
+            config,
+            start,
+            random,
+            tracks,
+            ..
+        } = self;
+        let Some(track) = tracks.get_mut(at) else {
+            return;
+        };
+        let moment = track.next;
+        let captured = since(*start, moment);
+        let (mut bytes, keyframe) = match (track.kind, config.video) {
+            (Kind::Video, Some(video)) => {
+                track.next = moment + Duration::from_secs(1) / video.rate.max(1);
+                let keyframe = track.begins_keyframe(moment, &video);
+                let spread = video.frame as u64 / 2;
+                let frame = video.frame - spread as usize / 2 + random.below(spread + 1) as usize;
+                (if keyframe { video.keyframe } else { frame }, keyframe)
+            }
+            _ => {
+                track.next = moment + AUDIO_INTERVAL;
+                (60 + random.below(80) as usize, false)
+            }
+        };
+        let timestamp = track.timestamp_at(captured);
+        let mut first = true;
+        while bytes > 0 {
+            let len = bytes.min(MAX_PAYLOAD);
+            bytes -= len;
+            let mark = Mark {
+                sender: *id,
+                kind: track.kind,
+                index: track.index,
+                frame: track.frame,
+                captured,
+                start: first,
+                keyframe: first && keyframe,
+            };
+            first = false;
+            let packet = track.packet(&mark, len.max(payload::MIN), bytes == 0, timestamp);
+            let withheld = random.chance(config.withheld);
+            if let Some(packet) = track.seal(endpoint, &packet)
+                && !withheld
+                && let Some(path) = endpoint.transport.path()
+            {
+                outbox.push((path.remote, packet));
+            }
+        }
+        track.frame += 1;
+    }
+
+    fn send_report(&mut self, now: Instant, endpoint: &mut Endpoint, outbox: &mut Outbox) {
+        let captured = since(self.start, now);
+        let ntp = self.clock.at(now);
+        let mut buffer = vec![0; 600];
+        let mut compound: Option<Compound<'_>> = None;
+        let mut space = Some(buffer.as_mut_slice());
+        for track in self.tracks.iter().filter(|track| track.packets > 0) {
+            let info = SenderInfo {
+                ntp,
+                rtp_time: track.timestamp_at(captured),
+                packets: track.packets,
+                octets: track.octets,
+            };
+            match (&mut compound, space.take()) {
+                (Some(compound), _) => {
+                    // There is room for more tracks than a publisher has.
+                    let _ = compound.sender_report(track.ssrc, &info, &[]);
+                }
+                (None, Some(space)) => {
+                    compound = Compound::with_sender_report(space, track.ssrc, &info, &[]).ok();
+                }
+                (None, None) => {}
+            }
+        }
+        if let Some(len) = compound.map(|compound| compound.len()) {
+            endpoint.send_rtcp(buffer, len, outbox);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let tracks = self
+            .tracks
+            .iter()
+            .map(|track| track.next)
+            .filter(|_| !self.paused);
+        tracks.chain(self.next_report).min()
+    }
+}
+
+impl Track {
+    fn timestamp_at(&self, captured: Duration) -> u32 {
+        let rate = match self.kind {
+            Kind::Audio => Codec::Opus.clock_rate(),
+            Kind::Video => Codec::Vp8.clock_rate(),
+        };
+        let ticks = captured.as_nanos() * u128::from(rate) / 1_000_000_000;
+        self.timestamp.wrapping_add(ticks as u32)
+    }
+
+    fn begins_keyframe(&mut self, now: Instant, video: &VideoConfig) -> bool {
+        let age = self
+            .last_keyframe
+            .map(|last| now.saturating_duration_since(last));
+        let due = match age {
+            None => true,
+            Some(age) => {
+                (self.keyframe_wanted && age >= MIN_KEYFRAME_INTERVAL)
+                    || video
+                        .keyframe_interval
+                        .is_some_and(|interval| age >= interval)
+            }
+        };
+        if due {
+            self.last_keyframe = Some(now);
+            self.keyframe_wanted = false;
+            self.keyframes += 1;
+        }
+        due
+    }
+
+    /// Header and payload, unprotected.
+    fn packet(&self, mark: &Mark, len: usize, last: bool, timestamp: u32) -> Vec<u8> {
+        let mut packet = Vec::with_capacity(24 + len + RTP_OVERHEAD);
+        let marker = u8::from(last && self.kind == Kind::Video) << 7;
+        packet.extend_from_slice(&[0x90, marker | self.payload_type]);
+        packet.extend_from_slice(&(self.seqno as u16).to_be_bytes());
+        packet.extend_from_slice(&timestamp.to_be_bytes());
+        packet.extend_from_slice(&self.ssrc.to_be_bytes());
+        // RFC 8285, one byte a header: the mid, and a level that its receivers know to expect.
+        packet.extend_from_slice(&[0xbe, 0xde, 0, 1]);
+        packet.extend_from_slice(&[MID_ID << 4, self.mid, AUDIO_LEVEL_ID << 4, level(mark)]);
+        payload::write(mark, len, &mut packet);
+        packet
+    }
+
+    /// Protects a packet, and keeps it.
+    fn seal(&mut self, endpoint: &mut Endpoint, packet: &[u8]) -> Option<Vec<u8>> {
+        const HEADER: usize = 20;
+        let (header, payload) = packet.split_at_checked(HEADER)?;
+        let mut sealed = Vec::with_capacity(packet.len() + RTP_OVERHEAD);
+        sealed.extend_from_slice(header);
+        sealed.resize(packet.len() + RTP_OVERHEAD, 0);
+        let len = endpoint
+            .transport
+            .sealer()?
+            .seal_rtp(self.ssrc, self.seqno, HEADER, payload, &mut sealed)
+            .ok()?;
+        sealed.truncate(len);
+        self.seqno += 1;
+        self.index += 1;
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload.len() as u32);
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(sealed.clone());
+        Some(sealed)
+    }
+
+    fn sent(&self, seqno: u16) -> Option<Vec<u8>> {
+        let back = usize::from((self.seqno as u16).wrapping_sub(seqno));
+        let at = self.history.len().checked_sub(back)?;
+        self.history.get(at).cloned()
+    }
+}
+
+fn extension_ids() -> ExtensionIds {
+    let mut ids = ExtensionIds::default();
+    ids[Extension::AudioLevel as usize] = AUDIO_LEVEL_ID;
+    ids[Extension::Mid as usize] = MID_ID;
+    ids
+}
+
+/// The audio level that a packet is sent with.
+pub(super) fn level(mark: &Mark) -> u8 {
+    (mark.index % 127) as u8
+}

@@ -1,0 +1,434 @@
+//! What the clients and the server tell each other outside of the media path. It takes no time.
+
+use super::client::{Client, Media};
+use super::random::Random;
+use super::receiver::{Receiver, ReceiverConfig};
+use super::sender::{Sender, SenderConfig};
+use super::world::{ClientId, HostId, NewClient, SimError, UNIX, World};
+use crate::media::Kind;
+use crate::shard::{Command, DownTrackConfig, PeerId};
+use crate::transport::description::{IceCredentials, RemoteTransport, Setup};
+use crate::transport::identity::Identity;
+use crate::transport::peer::Role;
+use std::net::SocketAddr;
+
+/// Payload types of the server's offers.
+const AUDIO_TYPE: u8 = 111;
+const VIDEO_TYPE: u8 = 96;
+
+/// What a receiver agreed to.
+#[derive(Debug, Clone)]
+pub(super) struct Subscription {
+    pub(super) tracks: Vec<DownTrackConfig>,
+    /// What its answer says of its transport.
+    pub(super) answer: RemoteTransport,
+}
+
+fn description(
+    identity: &Identity,
+    ice: &IceCredentials,
+    setup: Setup,
+    address: SocketAddr,
+) -> RemoteTransport {
+    RemoteTransport {
+        ice: ice.clone(),
+        fingerprint: identity.fingerprint().clone(),
+        setup,
+        lite: false,
+        candidates: vec![format!(
+            "candidate:1 1 udp 2130706431 {} {} typ host",
+            address.ip(),
+            address.port()
+        )],
+    }
+}
+
+impl World {
+    fn credentials(&mut self) -> IceCredentials {
+        IceCredentials {
+            ufrag: self.random.text(8),
+            pwd: self.random.text(24),
+        }
+    }
+
+    fn peer_of(client: usize) -> PeerId {
+        PeerId(client as u64 + 1)
+    }
+
+    /// A client of `host` begins to publish a stream on a shard.
+    ///
+    /// # Errors
+    /// When ICE refuses the client's settings.
+    pub fn publish(
+        &mut self,
+        host: HostId,
+        shard: usize,
+        config: SenderConfig,
+    ) -> Result<ClientId, SimError> {
+        let id = self.next_client;
+        let peer = Self::peer_of(id);
+        let ours = self.credentials();
+        let theirs = self.credentials();
+        let address = self.new_address(host.0);
+        let times = (self.start, self.now);
+        let random = Random::stream(self.seed, &[2, id as u64]);
+        let sender = Sender::new(id as u64, times, UNIX, config, random);
+        let tracks = sender.track_configs();
+        let media = Media::Send(Box::new(sender));
+        let mut client = Client::new(times, &self.browser, Role::Offerer, &theirs, address, media)?;
+        let server = self.server_address(shard);
+        let answer = description(&self.server, &ours, Setup::Active, server);
+        client.set_remote(self.now, answer)?;
+        let offer = description(&self.browser, &theirs, Setup::Actpass, address);
+        let client = self.add_client(NewClient {
+            client,
+            host: host.0,
+            shard,
+            peer,
+            mapped: address,
+            receives: None,
+        });
+        self.command(
+            shard,
+            Command::AddUp {
+                peer,
+                local: ours,
+                remote: offer,
+                tracks,
+            },
+        );
+        self.settle(client);
+        Ok(client)
+    }
+
+    /// A client of `host` begins to receive the stream of another.
+    ///
+    /// # Errors
+    /// When there is no such stream, or ICE refuses the client's settings.
+    pub fn subscribe(
+        &mut self,
+        host: HostId,
+        source: ClientId,
+        config: ReceiverConfig,
+    ) -> Result<ClientId, SimError> {
+        let node = self
+            .clients
+            .get(&source)
+            .ok_or(SimError::NoClient(source))?;
+        let (shard, source_peer) = (node.shard, node.peer);
+        let Media::Send(sender) = &node.client.media else {
+            return Err(SimError::WrongKind(source));
+        };
+        let kinds: Vec<_> = sender
+            .track_configs()
+            .iter()
+            .map(|track| track.kind)
+            .collect();
+        let wanted = |kind| match kind {
+            Kind::Audio => config.audio,
+            Kind::Video => config.video,
+        };
+        let mut tracks = Vec::new();
+        for (at, kind) in kinds.into_iter().enumerate() {
+            if !wanted(kind) {
+                continue;
+            }
+            let config = DownTrackConfig {
+                mid: at.to_string(),
+                up_track: Some(at),
+                ssrc: self.random.next() as u32,
+                payload_type: match kind {
+                    Kind::Audio => AUDIO_TYPE,
+                    Kind::Video => VIDEO_TYPE,
+                },
+            };
+            tracks.push((kind, config));
+        }
+        let id = self.next_client;
+        let peer = Self::peer_of(id);
+        let ours = self.credentials();
+        let theirs = self.credentials();
+        let address = self.new_address(host.0);
+        let times = (self.start, self.now);
+        let receiver = Receiver::new(times, UNIX, config, source.0 as u64, &tracks);
+        let media = Media::Receive(Box::new(receiver));
+        let mut client = Client::new(
+            times,
+            &self.browser,
+            Role::Answerer,
+            &theirs,
+            address,
+            media,
+        )?;
+        let tracks: Vec<_> = tracks.into_iter().map(|(_, track)| track).collect();
+        let server = self.server_address(shard);
+        let offer = description(&self.server, &ours, Setup::Actpass, server);
+        client.set_remote(self.now, offer)?;
+        let answer = description(&self.browser, &theirs, Setup::Active, address);
+        let client = self.add_client(NewClient {
+            client,
+            host: host.0,
+            shard,
+            peer,
+            mapped: address,
+            receives: Some(Subscription {
+                tracks: tracks.clone(),
+                answer: answer.clone(),
+            }),
+        });
+        self.command(
+            shard,
+            Command::AddDown {
+                peer,
+                source: source_peer,
+                local: ours,
+            },
+        );
+        self.command(
+            shard,
+            Command::AcceptDown {
+                peer,
+                remote: answer,
+                tracks,
+            },
+        );
+        self.settle(client);
+        Ok(client)
+    }
+
+    fn server_address(&self, shard: usize) -> SocketAddr {
+        self.shards
+            .get(shard)
+            .map_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)), |node| node.address)
+    }
+
+    /// Lets a client do what it would do after a change from outside.
+    fn settle(&mut self, client: ClientId) {
+        let now = self.now;
+        if let Some(node) = self.clients.get_mut(&client) {
+            node.client.after(now, &mut self.outbox);
+        }
+        self.after_client(client);
+    }
+
+    /// A client's peer connection is closed by the server, and the client is gone.
+    pub fn leave(&mut self, client: ClientId) {
+        if let Some(node) = self.clients.get(&client) {
+            let (shard, peer) = (node.shard, node.peer);
+            self.command(shard, Command::Remove { peer });
+            self.forget(client);
+        }
+    }
+
+    /// A client vanishes without a word; its peer connection stays.
+    pub fn vanish(&mut self, client: ClientId) -> Option<PeerId> {
+        let peer = self.clients.get(&client).map(|node| node.peer);
+        self.forget(client);
+        peer
+    }
+
+    /// The server removes a client's peer connection, and the client does not know yet.
+    pub fn remove(&mut self, client: ClientId) {
+        if let Some(node) = self.clients.get(&client) {
+            let (shard, peer) = (node.shard, node.peer);
+            self.command(shard, Command::Remove { peer });
+        }
+    }
+
+    /// The NAT before a client gives it another address: what is sent to the old one is lost.
+    pub fn rebind(&mut self, client: ClientId) {
+        let Some(host) = self.clients.get(&client).map(|node| node.host) else {
+            return;
+        };
+        let address = self.new_address(host);
+        if let Some(node) = self.clients.get_mut(&client) {
+            self.addresses.remove(&node.mapped);
+            node.mapped = address;
+            self.addresses.insert(address, client);
+        }
+    }
+
+    /// A client's ICE begins anew, with new credentials at both ends.
+    ///
+    /// # Errors
+    /// When there is no such client, or ICE refuses.
+    pub fn restart_ice(&mut self, client: ClientId) -> Result<(), SimError> {
+        let ours = self.credentials();
+        let theirs = self.credentials();
+        let now = self.now;
+        let node = self
+            .clients
+            .get(&client)
+            .ok_or(SimError::NoClient(client))?;
+        let (shard, peer, local) = (node.shard, node.peer, node.client.local());
+        let server = self.server_address(shard);
+        let subscription = node.receives.clone();
+        let tracks = match &node.client.media {
+            Media::Send(sender) => sender.track_configs(),
+            Media::Receive(_) => Vec::new(),
+        };
+        let (theirs_setup, ours_setup) = if subscription.is_some() {
+            (Setup::Active, Setup::Actpass)
+        } else {
+            (Setup::Actpass, Setup::Active)
+        };
+        let of_client = description(&self.browser, &theirs, theirs_setup, local);
+        let of_server = description(&self.server, &ours, ours_setup, server);
+        match subscription {
+            Some(Subscription { tracks, .. }) => {
+                self.command(shard, Command::RestartDown { peer, local: ours });
+                self.command(
+                    shard,
+                    Command::AcceptDown {
+                        peer,
+                        remote: of_client,
+                        tracks,
+                    },
+                );
+            }
+            None => self.command(
+                shard,
+                Command::UpdateUp {
+                    peer,
+                    restart: Some((ours, of_client)),
+                    tracks,
+                },
+            ),
+        }
+        if let Some(node) = self.clients.get_mut(&client) {
+            if let Some(subscription) = &mut node.receives {
+                subscription.answer.ice = theirs.clone();
+            }
+            node.client.endpoint.transport.stage_restart(theirs);
+            node.client.set_remote(now, of_server)?;
+        }
+        self.settle(client);
+        Ok(())
+    }
+
+    /// A receiver takes only these kinds of tracks from now on.
+    ///
+    /// # Errors
+    /// When there is no such receiver.
+    pub fn select(&mut self, client: ClientId, audio: bool, video: bool) -> Result<(), SimError> {
+        let node = self
+            .clients
+            .get(&client)
+            .ok_or(SimError::NoClient(client))?;
+        let (shard, peer) = (node.shard, node.peer);
+        let subscription = node.receives.clone().ok_or(SimError::WrongKind(client))?;
+        let tracks = subscription
+            .tracks
+            .into_iter()
+            .filter(|track| match track.payload_type {
+                AUDIO_TYPE => audio,
+                _ => video,
+            })
+            .collect();
+        self.command(
+            shard,
+            Command::AcceptDown {
+                peer,
+                remote: subscription.answer,
+                tracks,
+            },
+        );
+        Ok(())
+    }
+
+    /// A receiver asks for a keyframe of each of its tracks.
+    ///
+    /// # Errors
+    /// When there is no such receiver.
+    pub fn request_keyframe(&mut self, client: ClientId) -> Result<(), SimError> {
+        let now = self.now;
+        let node = self
+            .clients
+            .get_mut(&client)
+            .ok_or(SimError::NoClient(client))?;
+        let Media::Receive(receiver) = &mut node.client.media else {
+            return Err(SimError::WrongKind(client));
+        };
+        receiver.request_keyframe(now);
+        self.settle(client);
+        Ok(())
+    }
+
+    fn sender(&mut self, client: ClientId) -> Result<(&mut Client, usize), SimError> {
+        let node = self
+            .clients
+            .get_mut(&client)
+            .ok_or(SimError::NoClient(client))?;
+        match node.client.media {
+            Media::Send(_) => Ok((&mut node.client, node.shard)),
+            Media::Receive(_) => Err(SimError::WrongKind(client)),
+        }
+    }
+
+    /// A publisher goes on under other SSRCs.
+    ///
+    /// # Errors
+    /// When there is no such publisher.
+    pub fn change_ssrcs(&mut self, client: ClientId) -> Result<(), SimError> {
+        if let Media::Send(sender) = &mut self.sender(client)?.0.media {
+            sender.change_ssrcs();
+        }
+        Ok(())
+    }
+
+    /// A publisher sends no packets, or does again.
+    ///
+    /// # Errors
+    /// When there is no such publisher.
+    pub fn pause(&mut self, client: ClientId, paused: bool) -> Result<(), SimError> {
+        let now = self.now;
+        if let Media::Send(sender) = &mut self.sender(client)?.0.media {
+            sender.pause(now, paused);
+        }
+        self.settle(client);
+        Ok(())
+    }
+
+    /// A packet of a publisher, protected with its keys and under its next number, but not sent.
+    /// `change` may change its header of 20 bytes and the payload behind it before that.
+    ///
+    /// # Errors
+    /// When there is no such publisher, or it has no keys yet.
+    pub fn craft(
+        &mut self,
+        client: ClientId,
+        track: usize,
+        change: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<Vec<u8>, SimError> {
+        let now = self.now;
+        let (
+            Client {
+                endpoint, media, ..
+            },
+            _,
+        ) = self.sender(client)?;
+        let Media::Send(sender) = media else {
+            return Err(SimError::WrongKind(client));
+        };
+        sender
+            .craft(now, endpoint, track, change)
+            .ok_or(SimError::WrongKind(client))
+    }
+
+    /// An RTCP compound, protected with a client's keys, but not sent.
+    ///
+    /// # Errors
+    /// When there is no such client, or it has no keys yet.
+    pub fn craft_rtcp(&mut self, client: ClientId, compound: &[u8]) -> Result<Vec<u8>, SimError> {
+        let node = self
+            .clients
+            .get_mut(&client)
+            .ok_or(SimError::NoClient(client))?;
+        let mut outbox = Vec::new();
+        node.client
+            .endpoint
+            .send_rtcp(compound.to_vec(), compound.len(), &mut outbox);
+        let made = outbox.pop().map(|(_, data)| data);
+        made.ok_or(SimError::WrongKind(client))
+    }
+}
