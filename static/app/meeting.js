@@ -88,13 +88,6 @@ function start(status) {
     const few = () => Object.keys(session.connection.users).length <= SMALL_MEETING;
     session.on('came', (who) => (few() ? notify : announce)(text('people.joined', {who})));
     session.on('went', (who) => (few() ? notify : announce)(text('people.left', {who})));
-    session.on('people', () => {
-        const alone = Object.keys(session.connection.users).length <= 1;
-        byId('stage-empty-title', HTMLElement).textContent =
-            text(alone ? 'stage.alone' : 'stage.quiet');
-        byId('stage-empty-hint', HTMLElement).textContent =
-            text(alone ? 'stage.alone.hint' : 'stage.quiet.hint');
-    });
     byId('stage-copy', HTMLButtonElement).addEventListener('click', () => void copyLink());
     window.addEventListener('pagehide', () => {
         if (session.state === 'joined')

@@ -1,10 +1,10 @@
 /** How tiles fill a window. */
 
-/** No tile is narrower or wider than this, width to height. */
-const NARROWEST = 3 / 4;
+/** No tile is narrower or wider than this, width to height; faces fit a phone held upright. */
+const NARROWEST = {upright: 3 / 4, wide: 1};
 const WIDEST = 16 / 9;
-/** What cameras send, roughly: a tile near it cuts off little. */
-const NATURAL = 1.5;
+/** What looks best: near what cameras send, or the middle of it. */
+const NATURAL = {upright: 1, wide: 1.5};
 
 /**
  * The size of `n` equal tiles that show the most in a box.
@@ -18,6 +18,7 @@ const NATURAL = 1.5;
 export function fitGrid(n, width, height, gap) {
     let best = {columns: 1, rows: Math.max(1, n), width: 0, height: 0};
     let bestScore = -1;
+    const held = width < height ? 'upright' : 'wide';
     for (let columns = 1; columns <= n; columns++) {
         const rows = Math.ceil(n / columns);
         let w = (width - gap * (columns - 1)) / columns;
@@ -25,9 +26,9 @@ export function fitGrid(n, width, height, gap) {
         if (w <= 0 || h <= 0)
             continue;
         w = Math.min(w, h * WIDEST);
-        h = Math.min(h, w / NARROWEST);
-        const cut = Math.abs(Math.log(w / h / NATURAL));
-        const score = w * h * (1 - 0.45 * cut);
+        h = Math.min(h, w / NARROWEST[held]);
+        const cut = Math.abs(Math.log(w / h / NATURAL[held]));
+        const score = w * h * (1 - 0.6 * cut);
         if (score > bestScore) {
             best = {columns, rows, width: Math.floor(w), height: Math.floor(h)};
             bestScore = score;

@@ -33,10 +33,11 @@ export function initials(name) {
  * @returns {number} 0 to 7
  */
 export function colourOf(name) {
-    let hash = 7;
+    // FNV-1a: names that differ little differ in colour.
+    let hash = 0x811c9dc5;
     for (const char of name)
-        hash = (hash * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
-    return (hash ^ hash >>> 13) % COLOURS;
+        hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+    return ((hash ^ hash >>> 15) >>> 0) % COLOURS;
 }
 
 /**

@@ -55,9 +55,11 @@ export class Controls {
         show(this.mic, media.microphoneOn, denied, media.microphoneOn ? 'mic' : 'mic-off',
             text(media.microphoneOn ? 'control.mute' : 'control.unmute'));
         show(this.cam, media.cameraOn, denied, media.cameraOn ? 'camera' : 'camera-off',
-            text(media.cameraOn ? 'control.cam.off' : 'control.cam.on'));
+            text(media.cameraOn ? 'control.cam.off' : 'control.cam.on'),
+            text('control.cam.short'));
         show(this.screen, media.screenOn, denied, media.screenOn ? 'screen-off' : 'screen',
-            text(media.screenOn ? 'control.screen.off' : 'control.screen.on'));
+            text(media.screenOn ? 'control.screen.off' : 'control.screen.on'),
+            text(media.screenOn ? 'control.screen.short.off' : 'control.screen.short.on'));
     }
 
     /**
@@ -86,13 +88,17 @@ export class Controls {
  * @param {boolean} denied
  * @param {string} icon
  * @param {string} label
+ * @param {string} [short] What a phone has room for.
  */
-function show(button, on, denied, icon, label) {
+function show(button, on, denied, icon, label, short = label) {
     button.classList.toggle('on', on);
     button.setAttribute('aria-disabled', String(denied));
     setIcon(button, icon);
     const words = button.querySelector('.control-label');
-    if (words)
+    if (words) {
         words.textContent = label;
+        words.setAttribute('data-short', short);
+    }
+    button.setAttribute('aria-label', label);
     button.title = label;
 }

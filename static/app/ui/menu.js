@@ -10,24 +10,35 @@ import {h, icon} from './dom.js';
  * @property {() => void} act
  */
 
+/** Closes the menu that is open; true gives the focus back. @type {(refocus: boolean) => void} */
+let closeOpen = () => {};
+
 /**
- * Opens a menu under (or above) a button; there is never more than one.
+ * Opens a menu under (or above) a button, or closes it; there is never more than one.
  *
  * @param {HTMLElement} button
  * @param {MenuItem[]} items
  */
 export function openMenu(button, items) {
+    if (button.getAttribute('aria-expanded') === 'true') {
+        closeOpen(true);
+        return;
+    }
+    closeOpen(false);
     const close = (/** @type {boolean} */ refocus) => {
         menu.remove();
         button.setAttribute('aria-expanded', 'false');
         document.removeEventListener('pointerdown', outside, true);
         window.removeEventListener('resize', shut);
+        closeOpen = () => {};
         if (refocus)
             button.focus();
     };
+    closeOpen = close;
     const shut = () => close(false);
     const outside = (/** @type {Event} */ event) => {
-        if (event.target instanceof Node && !menu.contains(event.target))
+        const {target} = event;
+        if (target instanceof Node && !menu.contains(target) && !button.contains(target))
             close(false);
     };
     const entries = items.map((item) => h('button', {

@@ -1,4 +1,5 @@
 import {divideStage, fitGrid} from '../logic/grid.js';
+import {text} from '../text/text.js';
 import {byId} from './dom.js';
 import {Tile} from './tile.js';
 
@@ -14,8 +15,7 @@ export class Stage {
         this.empty = byId('stage-empty', HTMLElement);
         /** By the `localId` of the stream. @type {Map<string, Tile>} */
         this.tiles = new Map();
-        /** Called after a tile came or went. @type {() => void} */
-        this.onchange = () => {};
+        this.alone = true;
         new ResizeObserver(() => this.layout()).observe(this.element);
     }
 
@@ -59,9 +59,25 @@ export class Stage {
         const divided = screens.length > 0;
         this.fill(this.main, divided ? screens : faces);
         this.fill(this.rest, divided ? faces : []);
-        this.empty.hidden = tiles.some(({own}) => !own) || tiles.length > 0;
+        this.invite();
         this.layout();
-        this.onchange();
+    }
+
+    /** @param {boolean} alone Nobody else is in the meeting. */
+    setAlone(alone) {
+        this.alone = alone;
+        byId('stage-empty-title', HTMLElement).textContent =
+            text(alone ? 'stage.alone' : 'stage.quiet');
+        byId('stage-empty-hint', HTMLElement).textContent =
+            text(alone ? 'stage.alone.hint' : 'stage.quiet.hint');
+        this.invite();
+    }
+
+    /** @private Whoever waits alone is told how to get company, also over their own picture. */
+    invite() {
+        const tiles = [...this.tiles.values()];
+        this.empty.hidden = tiles.length > 0 && !(this.alone && tiles.every(({own}) => own));
+        this.empty.classList.toggle('over', tiles.length > 0);
     }
 
     /**

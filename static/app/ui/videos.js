@@ -20,7 +20,10 @@ export class Videos {
         this.media = media;
         this.stage = new Stage();
         session.on('stream', (stream) => this.receive(stream));
-        session.on('people', () => this.updateMuted());
+        session.on('people', () => {
+            this.updateMuted();
+            this.stage.setAlone(Object.keys(session.connection.users).length <= 1);
+        });
         session.on('ended', () => this.stage.clear());
         media.on('change', () => this.showOwn());
     }

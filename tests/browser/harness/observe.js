@@ -1,0 +1,37 @@
+/**
+ * Runs in the page before its own scripts: keeps what the page does not show, the peer
+ * connections and the times of answers and first pictures. It changes nothing.
+ */
+export function observe() {
+    /** @type {any} */
+    const w = window;
+    w.observed = {peers: [], answers: {}, pictures: []};
+    const Peer = w.RTCPeerConnection;
+    w.RTCPeerConnection = class extends Peer {
+        /** @param {any[]} args */
+        constructor(...args) {
+            super(...args);
+            w.observed.peers.push(this);
+        }
+    };
+    const {send} = WebSocket.prototype;
+    WebSocket.prototype.send = function(/** @type {any} */ data) {
+        const message = JSON.parse(String(data));
+        if (message.type === 'answer')
+            w.observed.answers[message.id] ??= performance.now();
+        return send.call(this, data);
+    };
+    // The first decoded picture of each video; media events reach a capturing listener only.
+    document.addEventListener('loadeddata', (event) => {
+        const video = event.target;
+        if (video instanceof HTMLVideoElement && video.videoWidth > 0)
+            w.observed.pictures.push({at: performance.now(),
+                label: video.closest('.tile')?.getAttribute('aria-label')});
+    }, true);
+    document.addEventListener('resize', (event) => {
+        const video = event.target;
+        if (video instanceof HTMLVideoElement && video.videoWidth > 0)
+            w.observed.pictures.push({at: performance.now(),
+                label: video.closest('.tile')?.getAttribute('aria-label')});
+    }, true);
+}

@@ -1,0 +1,180 @@
+/** Somebody in front of a browser: does what people do, sees what people see. */
+
+/** @import {Page} from 'puppeteer-core' */
+
+import {until} from './poll.js';
+import {launch, newPage} from './browsers.js';
+
+export class Person {
+    /**
+     * @private
+     * @param {string} name
+     * @param {Page} page
+     * @param {string[]} problems
+     */
+    constructor(name, page, problems) {
+        this.name = name;
+        this.page = page;
+        this.problems = problems;
+    }
+
+    /**
+     * @param {string} name
+     * @param {import('puppeteer-core').Browser} browser
+     */
+    static async at(name, browser) {
+        const {page, problems} = await newPage(browser);
+        return new Person(name, page, problems);
+    }
+
+    /**
+     * Opens the page of a group, fills in the form and sends it.
+     *
+     * @param {string} url
+     * @param {{password?: string, microphone?: boolean, camera?: boolean, name?: string}} [how]
+     */
+    async tryToJoin(url, {password = '', microphone = true, camera = true, name = this.name} = {}) {
+        if (this.page.url() !== url) {
+            await this.page.goto(url);
+            await this.page.waitForSelector('#join:not([aria-busy])');
+        }
+        await this.fill('#join-username', name);
+        if (password)
+            await this.fill('#join-password', password);
+        await this.toggle('#join-mic', microphone);
+        await this.toggle('#join-cam', camera);
+        await this.page.click('#join-button');
+    }
+
+    /** @param {string} url @param {Parameters<Person['tryToJoin']>[1]} [how] */
+    async join(url, how) {
+        await this.tryToJoin(url, how);
+        await this.page.waitForSelector('#meeting:not([hidden])', {timeout: 20_000});
+    }
+
+    /** @param {string} selector @param {string} value */
+    async fill(selector, value) {
+        await this.page.$eval(selector, (field) => {
+            /** @type {HTMLInputElement} */ (field).value = '';
+        });
+        await this.page.type(selector, value);
+    }
+
+    /** @private @param {string} selector @param {boolean} on */
+    async toggle(selector, on) {
+        const pressed = await this.page.$eval(selector, (b) => b.getAttribute('aria-pressed'));
+        if (pressed !== String(on))
+            await this.page.click(selector);
+    }
+
+    /** @param {string} name Which panel is opened, if it is not yet. */
+    async openPanel(name) {
+        if (await this.page.$eval(`#panel-${name}`, (panel) => panel.hasAttribute('hidden')))
+            await this.page.click(`#control-${name}`);
+    }
+
+    /** @param {string} message */
+    async say(message) {
+        await this.openPanel('chat');
+        await this.page.type('#chat-input', message);
+        await this.page.keyboard.press('Enter');
+    }
+
+    /** @returns {Promise<string[]>} The messages that are shown. */
+    messages() {
+        return this.page.$$eval('.message-text', (all) => all.map((one) => one.textContent ?? ''));
+    }
+
+    /** @returns {Promise<string[]>} The notices that are shown. */
+    notices() {
+        return this.page.$$eval('.notice p', (all) => all.map((one) => one.textContent ?? ''));
+    }
+
+    /** @param {RegExp} pattern */
+    async sees(pattern) {
+        return until(`${pattern} on the page of ${this.name}`, async () =>
+            pattern.test(await this.page.$eval('body', (body) => body.innerText)));
+    }
+
+    /** @returns {Promise<string[]>} Whom or what the tiles show. */
+    tiles() {
+        return this.page.$$eval('.tile', (all) =>
+            all.map((tile) => tile.getAttribute('aria-label') ?? ''));
+    }
+
+    /**
+     * Looks at a tile: the size of its picture, and its colours at 16 by 9 places.
+     *
+     * @param {string} label
+     */
+    look(label) {
+        return this.page.evaluate((wanted) => {
+            const tile = [...document.querySelectorAll('.tile')]
+                .find((one) => one.getAttribute('aria-label') === wanted);
+            const video = tile?.querySelector('video');
+            if (!tile?.classList.contains('has-video') || !video?.videoWidth)
+                return null;
+            const canvas = document.createElement('canvas');
+            canvas.width = 64;
+            canvas.height = 36;
+            const context = canvas.getContext('2d');
+            if (!context)
+                throw new Error('no canvas');
+            context.drawImage(video, 0, 0, canvas.width, canvas.height);
+            return {
+                width: video.videoWidth, height: video.videoHeight,
+                pixels: [...context.getImageData(0, 0, canvas.width, canvas.height).data],
+                visible: getComputedStyle(video).visibility === 'visible',
+                silent: video.muted || video.paused,
+            };
+        }, label);
+    }
+
+    /**
+     * What arrives, over all peer connections of this page.
+     *
+     * @returns {Promise<{frames: number, height: number, audioEnergy: number}>}
+     */
+    received() {
+        return this.page.evaluate(async () => {
+            const sum = {frames: 0, height: 0, audioEnergy: 0};
+            for (const peer of /** @type {any} */ (window).observed.peers) {
+                if (peer.connectionState === 'closed')
+                    continue;
+                for (const entry of (await peer.getStats()).values()) {
+                    if (entry.type !== 'inbound-rtp')
+                        continue;
+                    sum.frames += entry.framesDecoded ?? 0;
+                    sum.height = Math.max(sum.height, entry.frameHeight ?? 0);
+                    sum.audioEnergy += entry.totalAudioEnergy ?? 0;
+                }
+            }
+            return sum;
+        });
+    }
+
+    /**
+     * How long the picture of somebody took, from our answer to the stream, ms.
+     *
+     * @param {string} label
+     */
+    pictureTook(label) {
+        return this.page.evaluate((wanted) => {
+            const {answers, pictures} = /** @type {any} */ (window).observed;
+            const first = pictures.find((/** @type {any} */ one) => one.label === wanted);
+            const answer = Math.min(.../** @type {number[]} */ (Object.values(answers)));
+            return first ? first.at - answer : null;
+        }, label);
+    }
+
+    async leave() {
+        await this.page.click('#control-leave');
+        await this.page.waitForSelector('#join:not([hidden])');
+    }
+
+    async close() {
+        await this.page.browserContext().close();
+    }
+}
+
+export {launch};

@@ -1,0 +1,169 @@
+/** The server under test: the real program, on loopback, with folders of its own. */
+
+import {execFileSync, spawn} from 'node:child_process';
+import {createSocket} from 'node:dgram';
+import {existsSync} from 'node:fs';
+import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {request} from 'node:https';
+import {createServer} from 'node:net';
+import {tmpdir} from 'node:os';
+import {dirname, join, resolve} from 'node:path';
+import {once} from 'node:events';
+import {fileURLToPath} from 'node:url';
+import {until} from './poll.js';
+
+export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+
+/** @returns {string} The path of the program, which is built if it is not there. */
+function binary() {
+    const given = process.env['PERIKON_BIN'];
+    if (given) {
+        if (!existsSync(given))
+            throw new Error(`PERIKON_BIN names ${given}, which does not exist`);
+        return resolve(given);
+    }
+    const target = process.env['CARGO_TARGET_DIR'] ?? join(ROOT, 'target');
+    const path = join(target, 'debug/perikon');
+    if (!existsSync(path))
+        execFileSync('cargo', ['build', '--bin', 'perikon'], {cwd: ROOT, stdio: 'inherit'});
+    return path;
+}
+
+/** @returns {Promise<number>} A TCP port of loopback that nobody uses now. */
+async function freeTcpPort() {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const {port} = /** @type {import('node:net').AddressInfo} */ (server.address());
+    server.close();
+    await once(server, 'close');
+    return port;
+}
+
+/** @returns {Promise<number>} A UDP port of loopback that nobody uses now. */
+async function freeUdpPort() {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const {port} = socket.address();
+    socket.close();
+    await once(socket, 'close');
+    return port;
+}
+
+export class Server {
+    /**
+     * @private
+     * @param {string} folder
+     * @param {number} port
+     * @param {import('node:child_process').ChildProcess} child
+     */
+    constructor(folder, port, child) {
+        this.folder = folder;
+        this.port = port;
+        this.child = child;
+        this.url = `https://127.0.0.1:${port}`;
+        this.log = join(folder, 'log');
+    }
+
+    /**
+     * Starts the program and waits until it answers.
+     *
+     * @param {Record<string, object>} groups The group files, by name.
+     */
+    static async start(groups) {
+        const program = binary();
+        const folder = await mkdtemp(join(tmpdir(), 'perikon-test-'));
+        await Promise.all(['groups', 'data', 'recordings'].map((name) => mkdir(join(folder, name))));
+        for (const [name, description] of Object.entries(groups))
+            await writeFile(join(folder, 'groups', `${name}.json`), JSON.stringify(description));
+        const port = await freeTcpPort();
+        const child = spawn(program, [
+            '-http', `127.0.0.1:${port}`, '-groups', join(folder, 'groups'),
+            '-data', join(folder, 'data'), '-recordings', join(folder, 'recordings'),
+            '-udp-range', String(await freeUdpPort()), '--media-address', '127.0.0.1',
+        ], {stdio: ['ignore', 'pipe', 'pipe'], env: {...process.env, NO_COLOR: '1'}});
+        const server = new Server(folder, port, child);
+        /** @type {Buffer[]} */
+        const output = [];
+        child.stdout?.on('data', (data) => output.push(data));
+        child.stderr?.on('data', (data) => output.push(data));
+        server.output = () => Buffer.concat(output).toString();
+        try {
+            await until('answer of the server', async () => {
+                if (child.exitCode !== null)
+                    return true;
+                return await server.status('/public-groups.json') === 200;
+            }, 30_000);
+            if (child.exitCode !== null)
+                throw new Error(`the server ended with ${child.exitCode}`);
+        } catch (error) {
+            const said = server.output();
+            await server.stop();
+            throw new Error(`the server did not start; it said:\n${said}`, {cause: error});
+        }
+        return server;
+    }
+
+    /** @type {() => string} What the program wrote so far. */
+    output = () => '';
+
+    /**
+     * @param {string} path
+     * @returns {Promise<number>} The HTTP status of a GET.
+     */
+    status(path) {
+        return new Promise((resolve, reject) => {
+            const asked = request(this.url + path, {rejectUnauthorized: false}, (response) => {
+                response.resume();
+                resolve(response.statusCode ?? 0);
+            });
+            asked.on('error', reject).end();
+        });
+    }
+
+    /** @param {string} group */
+    page(group) {
+        return `${this.url}/group/${group}/`;
+    }
+
+    /** @param {string} group Its file is removed. */
+    async removeGroup(group) {
+        await rm(join(this.folder, 'groups', `${group}.json`));
+    }
+
+    /** Ends the program as an administrator does, and removes its folders. */
+    async stop() {
+        if (this.child.exitCode === null && this.child.signalCode === null) {
+            const ended = once(this.child, 'exit');
+            this.child.kill('SIGTERM');
+            const patience = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
+            await ended;
+            clearTimeout(patience);
+        }
+        await rm(this.folder, {recursive: true, force: true});
+    }
+}
+
+/** The groups of the tests. @type {Record<string, object>} */
+export const GROUPS = {
+    lounge: {
+        displayName: 'The Lounge', public: true,
+        description: 'Drop in for a chat. Coffee is on, and somebody is usually around.',
+        users: {
+            olga: {password: 'op-secret', permissions: 'op'},
+            walter: {password: 'walter-secret', permissions: 'message'},
+        },
+        'wildcard-user': {password: {type: 'wildcard'}, permissions: 'present'},
+    },
+    seminar: {
+        displayName: 'Thursday seminar', public: true,
+        description: 'Every Thursday at 16:00, with time for questions afterwards.',
+        users: {olga: {password: 'op-secret', permissions: 'op'}},
+        'wildcard-user': {password: {type: 'wildcard'}, permissions: 'present'},
+    },
+    tiny: {
+        public: true, 'max-clients': 1,
+        'wildcard-user': {password: {type: 'wildcard'}, permissions: 'present'},
+    },
+    passing: {'wildcard-user': {password: {type: 'wildcard'}, permissions: 'present'}},
+};
+
