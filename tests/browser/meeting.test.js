@@ -143,6 +143,16 @@ for (const second of /** @type {BrowserName[]} */ (['chromium', 'firefox'])) {
             await alice.page.waitForSelector('.tile[aria-label="Bob"] .tile-sign[hidden]');
         });
 
+        test('a screen is shared beside the camera, and the sharing ended', async () => {
+            await bob.page.click('#control-screen');
+            const screen = await until('the screen', () => alice.look('Bob — screen'));
+            assert.ok(screen.width >= 320 && screen.visible);
+            assert.ok(await alice.look('Bob'), 'the camera stays');
+            await bob.page.click('#control-screen');
+            await until('the screen gone', async () =>
+                !(await alice.tiles()).includes('Bob — screen'));
+        });
+
         test('who leaves disappears', async () => {
             await bob.leave();
             await bob.sees(/You left the meeting/);

@@ -66,13 +66,13 @@ export class Videos {
         });
     }
 
-    /** @private */
+    /** @private Silent is who says so, and who sends no sound at all. */
     updateMuted() {
         const {connection} = this.session;
         for (const stream of Object.values(connection.down)) {
             const user = connection.users[stream.source];
-            if (stream.label !== 'screenshare')
-                stream.userdata['tile']?.setMuted(!!user?.data['muted']);
+            const silent = !!user?.data['muted'] || stream.stream.getAudioTracks().length === 0;
+            stream.userdata['tile']?.setMuted(silent && stream.label !== 'screenshare');
         }
     }
 

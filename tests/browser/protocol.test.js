@@ -1,0 +1,243 @@
+/** The library `protocol.js` on its own, used as its documentation says, without the page. */
+
+import assert from 'node:assert/strict';
+import {after, before, describe, test} from 'node:test';
+import {launch, newPage} from './harness/browsers.js';
+import {GROUPS, Server} from './harness/server.js';
+
+/** @import {Browser, Page} from 'puppeteer-core' */
+
+for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
+    describe(`the library in ${name}`, {timeout: 120_000}, () => {
+        /** @type {Server} */
+        let server;
+        /** @type {Browser} */
+        let browser;
+        /** @type {Page} */
+        let page;
+
+        before(async () => {
+            server = await Server.start(GROUPS);
+            browser = await launch(name);
+            ({page} = await newPage(browser));
+            await page.goto(`${server.url}/`);
+            await page.evaluate(tools);
+        });
+        after(async () => {
+            await browser?.close();
+            await server?.stop();
+        });
+
+        test('connect, join, chat in both spellings, leave', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until} = /** @type {any} */ (window).tools;
+                const ann = await enter('lounge', 'Ann');
+                // As README.FRONTEND spells it.
+                const ben = await enter('lounge', 'Ben', {documented: true});
+                await until(() => ann.sc.users[ben.sc.id] && ben.sc.users[ann.sc.id]);
+                const names = Object.values(ann.sc.users).map((/** @type {any} */ u) => u.username);
+                ann.sc.chat('', '', 'to all');
+                await until(() => ben.chats.length === 1);
+                ben.sc.chat('Ben', '', ann.sc.id, 'to Ann');
+                await until(() => ann.chats.length === 2);
+                ben.sc.userAction('setdata', ben.sc.id, {hand: true});
+                await until(() => ann.sc.users[ben.sc.id].data.hand);
+                ann.sc.userMessage('greeting', ben.sc.id, {deep: [1]});
+                await until(() => ben.messages.length === 1);
+                ben.sc.close();
+                await until(() => !ann.sc.users[ben.sc.id] && ben.closed);
+                const late = await enter('lounge', 'Late');
+                await until(() => late.chats.length > 0);
+                const result = {names: names.sort(), ann: ann.chats, ben: ben.chats,
+                    late: late.chats, message: ben.messages[0],
+                    present: ann.sc.permissions.includes('present'), version: ann.sc.version};
+                ann.sc.close();
+                late.sc.close();
+                return result;
+            });
+            assert.deepEqual(seen.names, ['Ann', 'Ben']);
+            assert.deepEqual(seen.ann.map((/** @type {any} */ c) => c.message), ['to all', 'to Ann']);
+            assert.deepEqual(seen.ben.map((/** @type {any} */ c) => c.message), ['to all']);
+            assert.deepEqual(seen.late.map((/** @type {any} */ c) => [c.message, c.history]),
+                [['to all', true]]);
+            assert.equal(seen.message.kind, 'greeting');
+            assert.deepEqual(seen.message.message, {deep: [1]});
+            assert.ok(seen.present);
+            assert.equal(seen.version, '2');
+        });
+
+        test('a refused join says why, by text', async () => {
+            const fail = await page.evaluate(async () => {
+                const {enter} = /** @type {any} */ (window).tools;
+                const who = await enter('lounge', 'olga', {password: 'guess'});
+                who.sc.close();
+                return who.joined;
+            });
+            assert.deepEqual([fail.kind, fail.message], ['fail', 'not authorised']);
+        });
+
+        test('an operator locks the group and clears the chat; others may not', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until} = /** @type {any} */ (window).tools;
+                const op = await enter('seminar', 'olga', {password: 'op-secret'});
+                const ann = await enter('seminar', 'Ann');
+                ann.sc.groupAction('lock');
+                await until(() => ann.messages.some((/** @type {any} */ m) => m.kind === 'error'));
+                op.sc.groupAction('lock');
+                await until(() => ann.status.locked);
+                ann.sc.chat('', '', 'oops');
+                await until(() => op.chats.length === 1);
+                op.sc.groupAction('clearchat', {userId: ann.sc.id});
+                await until(() => ann.cleared.length === 1);
+                op.sc.userAction('kick', ann.sc.id, 'bye');
+                await until(() => ann.closed);
+                op.sc.close();
+                return {cleared: ann.cleared[0], kicked: ann.messages.at(-1), id: ann.sc.id};
+            });
+            assert.deepEqual(seen.cleared, {userId: seen.id});
+            assert.equal(seen.kicked.kind, 'kicked');
+            assert.equal(seen.kicked.message, 'bye');
+            assert.equal(seen.kicked.username, 'olga');
+        });
+
+        test('streams: received, measured, replaced, narrowed, restarted, closed', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until, publish} = /** @type {any} */ (window).tools;
+                const ann = await enter('lounge', 'Ann');
+                const ben = await enter('lounge', 'Ben');
+                ben.sc.request({'': ['audio', 'video']});
+                const first = publish(ann.sc, 'camera');
+                await until(() => ben.streams.length === 1 && ben.streams[0].tracks.length > 0);
+                const down = ben.streams[0];
+                await until(() => ['connected', 'completed'].includes(down.statuses.at(-1)));
+                down.stream.setStatsInterval(200);
+                first.setStatsInterval(200);
+                const rate = (/** @type {any} */ stream) =>
+                    Object.values(stream.stats).some((/** @type {any} */ s) => s.rate > 0);
+                await until(() => rate(down.stream) && rate(first));
+
+                first.restartIce();
+                const restarted = first.pc.localDescription.sdp;
+                await until(() => first.pc.signalingState === 'stable'
+                    && first.pc.localDescription.sdp !== restarted
+                    && ['connected', 'completed'].includes(first.pc.iceConnectionState));
+
+                const second = publish(ann.sc, 'camera', first.localId);
+                await until(() => ben.streams.length === 2);
+                const replaced = {
+                    up: second.localId === first.localId && second.id !== first.id,
+                    down: ben.streams[1].stream.localId === down.stream.localId,
+                    closed: down.closed, label: ben.streams[1].stream.label,
+                    username: ben.streams[1].stream.username,
+                    streams: Object.keys(ben.sc.down).length,
+                };
+                const next = ben.streams[1];
+                await until(() => ['connected', 'completed'].includes(next.statuses.at(-1)));
+                next.stream.abort();
+                await until(() => next.closed);
+                const aborted = next.closed;
+                second.close();
+                ann.sc.close();
+                ben.sc.close();
+                return {replaced, aborted};
+            });
+            assert.deepEqual(seen.replaced, {up: true, down: true, closed: {replace: true},
+                label: 'camera', username: 'Ann', streams: 1});
+            assert.deepEqual(seen.aborted, {replace: false});
+        });
+
+        test('a stream that is not allowed is aborted', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until, publish} = /** @type {any} */ (window).tools;
+                const walter = await enter('lounge', 'walter', {password: 'walter-secret'});
+                const stream = publish(walter.sc, 'camera');
+                let aborted = false;
+                stream.onabort = () => aborted = true;
+                await until(() => aborted && stream.isClosed);
+                await until(() => walter.messages.length > 0);
+                walter.sc.close();
+                return {up: Object.keys(walter.sc.up).length, message: walter.messages[0]};
+            });
+            assert.equal(seen.up, 0);
+            assert.equal(seen.message.kind, 'error');
+        });
+    });
+}
+
+/** Runs in the page: what the tests need of it, in `window.tools`. */
+function tools() {
+    /** @param {() => any} ask */
+    async function until(ask) {
+        const end = performance.now() + 15_000;
+        while (!ask()) {
+            if (performance.now() > end)
+                throw new Error(`not in time: ${ask}`);
+            await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+    }
+
+    /**
+     * Joins as README.FRONTEND shows it, and keeps what the callbacks are told.
+     *
+     * @param {string} group
+     * @param {string} username
+     * @param {{password?: string, documented?: boolean}} [how]
+     */
+    async function enter(group, username, {password = '', documented = false} = {}) {
+        const path = '/protocol.js';
+        const {ServerConnection} = await import(path);
+        const status = await (await fetch(`/group/${group}/.status`)).json();
+        const sc = new ServerConnection();
+        /** @type {any} */
+        const who = {sc, chats: [], messages: [], cleared: [], streams: [], status: null,
+            joined: null, closed: null};
+        sc.onconnected = function() {
+            if (documented)
+                this.join(group, 'join', username, password);
+            else
+                this.join(group, username, {type: 'password', password});
+        };
+        sc.onjoined = (/** @type {any[]} */ ...args) => {
+            const [kind, , permissions, now, , error, message] = args;
+            who.joined = {kind, permissions, error, message};
+            who.status = now;
+        };
+        sc.onchat = (/** @type {any[]} */ ...args) => who.chats.push({username: args[3],
+            history: args[6], message: args[8]});
+        sc.onusermessage = (/** @type {any[]} */ ...args) => who.messages.push(
+            {username: args[2], kind: args[5], message: args[7]});
+        sc.onclearchat = (/** @type {any} */ id, /** @type {any} */ userId) =>
+            who.cleared.push({...id && {id}, ...userId && {userId}});
+        sc.onclose = (/** @type {any} */ code, /** @type {any} */ reason) =>
+            who.closed = {code, reason};
+        sc.ondownstream = (/** @type {any} */ stream) => {
+            /** @type {any} */
+            const down = {stream, tracks: [], statuses: [], closed: null};
+            who.streams.push(down);
+            stream.ondowntrack = (/** @type {any} */ track) => down.tracks.push(track.kind);
+            stream.onstatus = (/** @type {any} */ now) => down.statuses.push(now);
+            stream.onclose = (/** @type {any} */ replace) => down.closed = {replace};
+        };
+        sc.connect(status.endpoint);
+        await until(() => who.joined);
+        return who;
+    }
+
+    /** @param {any} sc @param {string} label @param {string} [localId] */
+    function publish(sc, label, localId) {
+        const canvas = document.createElement('canvas');
+        const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+        let frame = 0;
+        setInterval(() => {
+            context.fillStyle = `hsl(${frame++ * 7 % 360} 80% 50%)`;
+            context.fillRect(0, 0, canvas.width, canvas.height);
+        }, 60);
+        const stream = sc.newUpStream(localId);
+        stream.label = label;
+        for (const track of canvas.captureStream(15).getTracks())
+            stream.pc.addTrack(track, stream.stream);
+        return stream;
+    }
+
+    /** @type {any} */ (window).tools = {until, enter, publish};
+}
