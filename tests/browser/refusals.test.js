@@ -47,6 +47,11 @@ describe('refusals', {timeout: 120_000}, () => {
     test('no name', async () => {
         await outside.page.goto(server.page('lounge'));
         await outside.page.waitForSelector('#join:not([aria-busy])');
+        assert.equal(await outside.page.$eval('#join-username',
+            (input) => /** @type {HTMLInputElement} */ (input).value), 'olga', 'it is remembered');
+        await outside.page.$eval('#join-username', (input) => {
+            /** @type {HTMLInputElement} */ (input).value = '';
+        });
         await outside.page.click('#join-button');
         await outside.sees(/Enter your name/);
         await until('the cursor in the name', () => focused(outside, '#join-username'));

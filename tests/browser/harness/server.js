@@ -80,6 +80,8 @@ export class Server {
             '-http', `127.0.0.1:${port}`, '-groups', join(folder, 'groups'),
             '-data', join(folder, 'data'), '-recordings', join(folder, 'recordings'),
             '-udp-range', String(await freeUdpPort()), '--media-address', '127.0.0.1',
+            // For work on the client: a folder instead of what is built into the program.
+            ...process.env['PERIKON_STATIC'] ? ['-static', process.env['PERIKON_STATIC']] : [],
         ], {stdio: ['ignore', 'pipe', 'pipe'], env: {...process.env, NO_COLOR: '1'}});
         const server = new Server(folder, port, child);
         /** @type {Buffer[]} */
