@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     if let Err(error) = start_log() {
         return fail(USAGE, &error);
     }
+    allow_many_files();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &error),
@@ -57,6 +58,17 @@ async fn run(config: Config) -> ExitCode {
     tokio::select! {
         () = server.shutdown() => ExitCode::SUCCESS,
         _ = interrupt.recv() => std::process::exit(INTERRUPTED),
+    }
+}
+
+/// Each client is an open file, and the usual limit of 1024 is there for the sake of programs that
+/// use `select`: this one may have as many as the system allows.
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

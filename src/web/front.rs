@@ -26,6 +26,8 @@ pub(super) async fn front(
     mut request: Request,
     next: Next,
 ) -> Response {
+    // Without the query: it may hold a token.
+    let (method, asked) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match path::check(request.uri().path()) {
         Path::Bad(reason) => text(StatusCode::BAD_REQUEST, reason),
         Path::Elsewhere(clean) => redirect(
@@ -40,6 +42,7 @@ pub(super) async fn front(
             }
         },
     };
+    tracing::debug!(%method, path = asked, status = response.status().as_u16());
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

@@ -331,3 +331,37 @@ async fn pages_can_only_be_read() {
     }
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn the_example_groups_are_as_their_readme_says() {
+    let site = Site::new(&[]);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/groups");
+    let server = site.serve(&["-insecure", "-groups", folder]).await;
+    let listed = get(server.address(), "/public-groups.json").await;
+    assert!(
+        listed.text().contains(r#""name":"public""#),
+        "{}",
+        listed.text()
+    );
+    assert!(!listed.text().contains("example"), "{}", listed.text());
+    assert_eq!(get(server.address(), "/group/example/").await.status, 200);
+    server.shutdown().await;
+
+    let read = |name: &str| {
+        let json = std::fs::read(format!("{folder}/{name}.json")).expect("a file");
+        let description = perikon::group::Description::parse(&json).expect("a good file");
+        assert_eq!(description.warnings(), Vec::<String>::new(), "{name}");
+        description
+    };
+    let lets_in = |user: Option<&perikon::group::UserDescription>, password: &str| {
+        let own = user
+            .and_then(|user| user.password.as_ref())
+            .expect("a password");
+        own.matches(password)
+    };
+    let (public, example) = (read("public"), read("example"));
+    assert!(lets_in(public.wildcard_user.as_ref(), "anything"));
+    assert!(lets_in(example.users.get("operator"), "change-me"));
+    assert!(!lets_in(example.users.get("operator"), "guest"));
+    assert!(lets_in(example.wildcard_user.as_ref(), "guest"));
+}
