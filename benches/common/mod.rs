@@ -12,7 +12,7 @@
 use perikon::media::feedback::NtpClock;
 use perikon::media::{Codec, Kind};
 use perikon::shard::{
-    Batch, Command, DownTrackConfig, Event, PeerId, Shard, ShardConfig, UpTrackConfig,
+    Batch, Command, DownTrackConfig, Event, PeerId, Shard, ShardConfig, ShardId, UpTrackConfig,
 };
 use perikon::transport::Path;
 use perikon::transport::description::{Feedback, IceCredentials, RemoteTransport, Setup};
@@ -81,6 +81,7 @@ impl Fanout {
         let identity = Identity::generate().unwrap();
         let now = Instant::now();
         let mut shard = Shard::new(ShardConfig {
+            id: ShardId(0),
             identity: identity.clone(),
             locals: vec![local],
             clock: NtpClock::new(now, Duration::from_secs(1_700_000_000)),
@@ -149,6 +150,7 @@ impl Fanout {
             Command::AddDown {
                 peer,
                 source: up,
+                home: ShardId(0),
                 local: ours.clone(),
             },
         );

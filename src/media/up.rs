@@ -248,6 +248,34 @@ impl UpTrack {
         })
     }
 
+    /// Keeps a packet that another shard has received and checked.
+    ///
+    /// # Errors
+    /// When the cache has gone round since.
+    pub fn receive_relayed(
+        &mut self,
+        now: Instant,
+        meta: Meta,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
+        if self.cache.is_overtaken(meta.seqno) {
+            return Err(Refusal::Stale);
+        }
+        let slot = self.cache.slot(meta.seqno);
+        slot.get_mut(..bytes.len())
+            .ok_or(Refusal::Oversized)?
+            .copy_from_slice(bytes);
+        self.cache.commit(meta);
+        if self.highest.is_none_or(|highest| meta.seqno > highest) {
+            self.highest = Some(meta.seqno);
+        }
+        if meta.keyframe && self.last_keyframe.is_none_or(|(last, _)| meta.seqno > last) {
+            self.last_keyframe = Some((meta.seqno, now));
+        }
+        self.pending.push(meta.seqno);
+        Ok(())
+    }
+
     /// The publisher goes on under another SSRC: receivers must not notice.
     fn bind(&mut self, now: Instant, header: &Header, extended: u64) {
         if let Some(highest) = self.highest {

@@ -1,29 +1,43 @@
 //! One thread: its sockets, its clock, its shard.
 
-use super::engine::ShardId;
+use super::link::{Inbox, Links, Message};
 use super::mmsg::{self, Reader};
-use crate::shard::{Batch, Command, Event, Shard, ShardStats};
+use crate::shard::{Batch, Command, Event, Shard, ShardId, ShardStats};
 use crate::transport::Path;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Token};
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-const WAKE: Token = Token(usize::MAX);
 /// Commands taken before media has its turn again.
 const MAX_COMMANDS: usize = 64;
 
-/// What the thread is told from outside.
-pub(super) enum Message {
-    Command(Box<Command>),
-    Stats(oneshot::Sender<ShardStats>),
-    Stop,
+/// Packets of other shards taken before the sockets have their turn again.
+const MAX_RELAYED: usize = 256;
+/// Over how long the load is measured.
+const LOAD_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How busy a thread is, for whoever places groups and clients.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    busy: AtomicU32,
+    peers: AtomicUsize,
+}
+
+impl Load {
+    /// The share of its time that it works, in thousandths, and its peers.
+    pub(super) fn read(&self) -> (u32, usize) {
+        (
+            self.busy.load(Ordering::Relaxed),
+            self.peers.load(Ordering::Relaxed),
+        )
+    }
 }
 
 /// Everything the thread owns.
@@ -31,10 +45,12 @@ pub(super) struct Driver {
     id: ShardId,
     shard: Shard,
     sockets: Vec<Socket>,
-    poll: Poll,
-    messages: Receiver<Message>,
+    inbox: Inbox,
+    links: Links,
     events: mpsc::UnboundedSender<(ShardId, Event)>,
-    load: Arc<AtomicUsize>,
+    load: Arc<Load>,
+    idle: Duration,
+    load_since: Instant,
     reader: Reader,
     batch: Batch,
     stats: HashMap<u64, oneshot::Sender<ShardStats>>,
@@ -55,19 +71,20 @@ impl Driver {
         id: ShardId,
         shard: Shard,
         sockets: Vec<UdpSocket>,
-        messages: Receiver<Message>,
+        inbox: Inbox,
+        links: Links,
         events: mpsc::UnboundedSender<(ShardId, Event)>,
-        load: Arc<AtomicUsize>,
-    ) -> io::Result<(Self, Arc<Waker>)> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        load: Arc<Load>,
+    ) -> io::Result<Self> {
         let sockets = sockets
             .into_iter()
             .enumerate()
             .map(|(at, socket)| {
                 let fd = socket.as_raw_fd();
                 let mut socket = mio::net::UdpSocket::from_std(socket);
-                poll.registry()
+                inbox
+                    .poll
+                    .registry()
                     .register(&mut socket, Token(at), Interest::READABLE)?;
                 if !mmsg::enable_gro(fd) {
                     tracing::info!("this kernel does not put datagrams together (UDP_GRO)");
@@ -80,34 +97,38 @@ impl Driver {
                 })
             })
             .collect::<io::Result<Vec<_>>>()?;
-        let driver = Self {
+        Ok(Self {
             id,
             shard,
             sockets,
-            poll,
-            messages,
+            inbox,
+            links,
             events,
             load,
+            idle: Duration::ZERO,
+            load_since: Instant::now(),
             reader: Reader::new(),
             batch: Batch::new(),
             stats: HashMap::new(),
             next_token: 0,
             more_messages: false,
-        };
-        Ok((driver, waker))
+        })
     }
 
     /// Runs until it is told to stop.
     pub(super) fn run(mut self) {
         let mut ready = Events::with_capacity(64);
         loop {
-            let more = self.more_messages || self.sockets.iter().any(|socket| socket.readable);
+            let more = self.more_messages
+                || self.sockets.iter().any(|socket| socket.readable)
+                || self.links.from.iter().any(|ring| !ring.is_empty());
             let timeout = if more {
                 Some(Duration::ZERO)
             } else {
                 self.timeout()
             };
-            match self.poll.poll(&mut ready, timeout) {
+            let waited = Instant::now();
+            match self.inbox.poll.poll(&mut ready, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
@@ -115,6 +136,7 @@ impl Driver {
                     return;
                 }
             }
+            self.measure(waited);
             for event in &ready {
                 if let Some(socket) = self.sockets.get_mut(event.token().0) {
                     socket.readable = true;
@@ -124,6 +146,7 @@ impl Driver {
                 self.read(at);
             }
             let now = Instant::now();
+            self.take_relayed(now);
             if !self.take_messages(now) {
                 self.flush(now);
                 return;
@@ -131,6 +154,48 @@ impl Driver {
             self.shard.handle_timeout(now);
             self.flush(now);
             self.tell();
+        }
+    }
+
+    /// Waiting has ended that began at `waited`.
+    fn measure(&mut self, waited: Instant) {
+        let now = Instant::now();
+        self.idle += now - waited;
+        let elapsed = now - self.load_since;
+        if elapsed >= LOAD_INTERVAL {
+            let busy = elapsed.saturating_sub(self.idle).as_micros() * 1_000 / elapsed.as_micros();
+            self.load.busy.store(busy as u32, Ordering::Relaxed);
+            self.load.peers.store(self.shard.peers(), Ordering::Relaxed);
+            self.load_since = now;
+            self.idle = Duration::ZERO;
+        }
+    }
+
+    /// Packets that other shards have received.
+    fn take_relayed(&mut self, now: Instant) {
+        let Self {
+            links,
+            shard,
+            batch,
+            sockets,
+            ..
+        } = self;
+        let mut any = false;
+        for at in 0..links.from.len() {
+            for _ in 0..MAX_RELAYED {
+                let Ok(packet) = links.from[at].pop() else {
+                    break;
+                };
+                let len = usize::from(packet.header.meta.len);
+                shard.handle_relay(now, &packet.header, &packet.bytes[..len]);
+                any = true;
+                if shard.wants_flush() {
+                    flush(now, shard, batch, sockets, links);
+                }
+            }
+        }
+        if any {
+            flush(now, shard, batch, sockets, links);
         }
     }
 
@@ -166,6 +231,7 @@ impl Driver {
             shard,
             batch,
             sockets,
+            links,
             ..
         } = self;
         reader.datagrams(|remote, data| {
@@ -178,21 +244,28 @@ impl Driver {
                 data,
             );
             if shard.wants_flush() {
-                flush(now, shard, batch, sockets);
+                flush(now, shard, batch, sockets, links);
             }
         });
         self.flush(now);
     }
 
     fn flush(&mut self, now: Instant) {
-        flush(now, &mut self.shard, &mut self.batch, &mut self.sockets);
+        let Self {
+            shard,
+            batch,
+            sockets,
+            links,
+            ..
+        } = self;
+        flush(now, shard, batch, sockets, links);
     }
 
     /// False when it is time to stop.
     fn take_messages(&mut self, now: Instant) -> bool {
         self.more_messages = true;
         for _ in 0..MAX_COMMANDS {
-            match self.messages.try_recv() {
+            match self.inbox.messages.try_recv() {
                 Ok(Message::Command(command)) => self.shard.handle_command(now, *command),
                 Ok(Message::Stats(reply)) => {
                     let token = self.next_token;
@@ -207,7 +280,6 @@ impl Driver {
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return false,
             }
         }
-        self.load.store(self.shard.peers(), Ordering::Relaxed);
         true
     }
 
@@ -220,6 +292,7 @@ impl Driver {
                         let _ = reply.send(*stats);
                     }
                 }
+                Event::Relay { to, command } => self.links.tell(to.0, command),
                 event => {
                     // At the end of the process nobody listens any more.
                     let _ = self.events.send((self.id, event));
@@ -229,7 +302,13 @@ impl Driver {
     }
 }
 
-fn flush(now: Instant, shard: &mut Shard, batch: &mut Batch, sockets: &mut [Socket]) {
+fn flush(
+    now: Instant,
+    shard: &mut Shard,
+    batch: &mut Batch,
+    sockets: &mut [Socket],
+    links: &mut Links,
+) {
     loop {
         let more = shard.poll_transmit(now, batch);
         if !batch.is_empty() {
@@ -244,6 +323,10 @@ fn flush(now: Instant, shard: &mut Shard, batch: &mut Batch, sockets: &mut [Sock
                 }
             }
             batch.clear();
+        }
+        if !shard.relays().is_empty() {
+            let dropped = links.send(shard.relays());
+            shard.relay_dropped(dropped);
         }
         if !more {
             return;

@@ -1,23 +1,26 @@
 //! All shards of the process, as signalling sees them.
 
 use super::bind;
-use super::driver::{Driver, Message};
+use super::driver::{Driver, Load};
+use super::link::{self, Address, Inbox, Links, Message};
 use crate::media::feedback::NtpClock;
-use crate::shard::{Command, Event, PeerId, Shard, ShardConfig, ShardStats};
+use crate::shard::{Command, Event, PeerId, Shard, ShardConfig, ShardId, ShardStats};
 use crate::transport::description::Fingerprint;
 use crate::transport::identity::Identity;
-use mio::Waker;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 
-/// A shard of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ShardId(pub usize);
+/// A shard that is busy for more than this share of its time takes no more receivers if another
+/// is cooler; in thousandths.
+const HOT: u32 = 600;
+/// By how much the other must be cooler, in thousandths.
+const COOLER: u32 = 200;
+/// Shards whose loads differ by less than this are told apart by their peers, in thousandths.
+const BUSY_STEP: u32 = 50;
 
 /// The UDP ports that media may use (`-udp-range`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,22 +69,10 @@ pub struct Engine {
 
 #[derive(Debug)]
 struct ShardHandle {
-    messages: Sender<Message>,
-    waker: Arc<Waker>,
+    address: Address,
     candidates: Vec<SocketAddr>,
-    /// Peers it has.
-    load: Arc<AtomicUsize>,
+    load: Arc<Load>,
     thread: Option<JoinHandle<()>>,
-}
-
-impl ShardHandle {
-    fn tell(&self, message: Message) {
-        if self.messages.send(message).is_err() {
-            tracing::error!("a media thread has ended");
-        } else if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake a media thread");
-        }
-    }
 }
 
 impl Engine {
@@ -108,40 +99,36 @@ impl Engine {
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default(),
         );
+        let sockets = bind_shards(&addresses, config.ports, cores)?;
+        let mut inboxes = Vec::new();
+        for _ in &sockets {
+            inboxes.push(Inbox::new().map_err(|error| failed(&error))?);
+        }
+        let links: Vec<Links> = link::connect(&inboxes);
         let mut shards = Vec::new();
-        let mut ports = config.ports;
-        for number in 0..bind::shard_count(config.ports, cores) {
-            let sockets = match bind::bind(&addresses, ports) {
-                Ok(sockets) => sockets,
-                // A range that other programs have eaten into carries fewer shards.
-                Err(error) if number > 0 => {
-                    tracing::warn!(%error, "fewer media threads than cores");
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
+        for (number, ((sockets, inbox), links)) in
+            sockets.into_iter().zip(inboxes).zip(links).enumerate()
+        {
             let candidates = sockets
                 .iter()
                 .map(std::net::UdpSocket::local_addr)
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| failed(&error))?;
-            if let (PortRange::Between(_, high), Some(first)) = (ports, candidates.first()) {
-                // The next shard looks behind this one's port.
-                ports = PortRange::Between(first.port().saturating_add(1), high);
-            }
             let shard = Shard::new(ShardConfig {
+                id: ShardId(number),
                 identity: identity.clone(),
                 locals: candidates.clone(),
                 clock,
                 seed: rand::random(),
             });
-            let load = Arc::new(AtomicUsize::new(0));
-            let (messages, inbox) = std::sync::mpsc::channel();
-            let (driver, waker) = Driver::new(
+            let load = Arc::new(Load::default());
+            let address = inbox.address();
+            let driver = Driver::new(
                 ShardId(number),
                 shard,
                 sockets,
                 inbox,
+                links,
                 events.clone(),
                 Arc::clone(&load),
             )
@@ -152,8 +139,7 @@ impl Engine {
                 .map_err(|error| failed(&error))?;
             tracing::info!(shard = number, addresses = ?candidates, "media");
             shards.push(ShardHandle {
-                messages,
-                waker,
+                address,
                 candidates,
                 load,
                 thread: Some(thread),
@@ -179,16 +165,33 @@ impl Engine {
 
     /// Where a new group should live.
     pub fn least_loaded(&self) -> ShardId {
-        let loads = self
+        let loads = self.shards.iter().map(|shard| shard.load.read());
+        let least = loads
+            .enumerate()
+            .min_by_key(|(_, (busy, peers))| (busy / BUSY_STEP, *peers));
+        ShardId(least.map_or(0, |(at, _)| at))
+    }
+
+    /// Where a new receiver of a group should live: with its group, unless that shard is hot and
+    /// another is not.
+    pub fn place(&self, home: ShardId) -> ShardId {
+        let busy = |shard: &ShardHandle| shard.load.read().0;
+        let Some(at_home) = self.shards.get(home.0).map(busy) else {
+            return home;
+        };
+        if at_home < HOT {
+            return home;
+        }
+        let coolest = self
             .shards
             .iter()
-            .map(|shard| shard.load.load(Ordering::Relaxed));
-        ShardId(
-            loads
-                .enumerate()
-                .min_by_key(|(_, load)| *load)
-                .map_or(0, |(at, _)| at),
-        )
+            .map(busy)
+            .enumerate()
+            .min_by_key(|(_, busy)| *busy);
+        match coolest {
+            Some((at, busy)) if busy + COOLER < at_home => ShardId(at),
+            _ => home,
+        }
     }
 
     /// The addresses that a shard's peers announce as host candidates.
@@ -201,7 +204,7 @@ impl Engine {
     /// Tells a shard. Never blocks; commands of one caller arrive in order.
     pub fn send(&self, shard: ShardId, command: Command) {
         if let Some(shard) = self.shards.get(shard.0) {
-            shard.tell(Message::Command(Box::new(command)));
+            shard.address.tell(Message::Command(Box::new(command)));
         }
     }
 
@@ -210,7 +213,7 @@ impl Engine {
         let mut replies = Vec::new();
         for (at, shard) in self.shards.iter().enumerate() {
             let (reply, answer) = oneshot::channel();
-            shard.tell(Message::Stats(reply));
+            shard.address.tell(Message::Stats(reply));
             replies.push((ShardId(at), answer));
         }
         let mut all = Vec::new();
@@ -226,7 +229,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         for shard in &self.shards {
-            shard.tell(Message::Stop);
+            shard.address.tell(Message::Stop);
         }
         for shard in &mut self.shards {
             if let Some(thread) = shard.thread.take()
@@ -236,4 +239,35 @@ impl Drop for Engine {
             }
         }
     }
+}
+
+/// The sockets of all shards: one shard a core, as far as the ports go.
+fn bind_shards(
+    addresses: &[IpAddr],
+    mut ports: PortRange,
+    cores: usize,
+) -> Result<Vec<Vec<UdpSocket>>, EngineError> {
+    let mut shards: Vec<Vec<UdpSocket>> = Vec::new();
+    for number in 0..bind::shard_count(ports, cores) {
+        let sockets = match bind::bind(addresses, ports) {
+            Ok(sockets) => sockets,
+            // A range that other programs have eaten into carries fewer shards.
+            Err(error) if number > 0 => {
+                tracing::warn!(%error, "fewer media threads than cores");
+                break;
+            }
+            Err(error) => return Err(error),
+        };
+        let port = sockets.first().and_then(|socket| socket.local_addr().ok());
+        if let (PortRange::Between(_, high), Some(first)) = (ports, port) {
+            // The next shard looks behind this one's port.
+            if first.port() >= high {
+                shards.push(sockets);
+                break;
+            }
+            ports = PortRange::Between(first.port() + 1, high);
+        }
+        shards.push(sockets);
+    }
+    Ok(shards)
 }

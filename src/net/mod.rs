@@ -3,6 +3,8 @@
 mod bind;
 mod driver;
 mod engine;
+mod link;
 pub mod mmsg;
 
-pub use engine::{Engine, EngineConfig, EngineError, PortRange, ShardId};
+pub use crate::shard::ShardId;
+pub use engine::{Engine, EngineConfig, EngineError, PortRange};

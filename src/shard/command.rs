@@ -2,10 +2,11 @@
 
 use super::Shard;
 use super::drops::Drop;
-use super::message::{Command, DownTrackConfig, Event, PeerId, UpTrackConfig};
-use super::peer::{DownPeer, Peer, Place, Receiver, UpPeer};
+use super::message::{
+    Command, DownTrackConfig, Event, PeerId, RelayMessage, ShardId, UpTrackConfig,
+};
+use super::peer::{DownPeer, Peer, Place, Receiver, UpPeer, peer_at};
 use crate::media::down::DownTrack;
-use crate::media::up::UpTrack;
 use crate::transport::description::{IceCredentials, RemoteTransport};
 use crate::transport::peer::{Role, Transport};
 use std::time::Instant;
@@ -32,8 +33,9 @@ impl Shard {
             Command::AddDown {
                 peer,
                 source,
+                home,
                 local,
-            } => self.add_down(now, peer, source, local),
+            } => self.add_down(now, peer, (source, home), &local),
             Command::AcceptDown {
                 peer,
                 remote,
@@ -58,6 +60,7 @@ impl Shard {
                 self.schedule(place);
             }
             Command::Remove { peer } => self.remove(now, peer),
+            Command::Relay { peer, message } => self.handle_relay_message(now, peer, message),
             Command::Stats { token } => {
                 let stats = Box::new(self.stats(now));
                 self.events.push_back(Event::Stats { token, stats });
@@ -107,21 +110,9 @@ impl Shard {
         let Some(peer) = self.new_peer(now, id, Role::Answerer, &local) else {
             return;
         };
-        let receivers = vec![Vec::new(); tracks.len()];
-        let tracks = tracks
-            .into_iter()
-            .map(|config| UpTrack::new(now, config))
-            .collect();
-        let index = self.ups.insert(UpPeer {
-            peer,
-            tracks,
-            receivers,
-            downs: Vec::new(),
-            clock_offset: None,
-            // Any SSRC will do that the publisher does not use itself.
-            own_ssrc: id.0 as u32 | 1,
-            remb: None,
-        });
+        let mut up = UpPeer::new(id, Some(peer), None);
+        up.update_tracks(now, tracks);
+        let index = self.ups.insert(up);
         let place = Place::Up(index as u32);
         self.by_id.insert(id, place);
         self.routes.add_ufrag(local.ufrag, place);
@@ -149,33 +140,30 @@ impl Shard {
         let Some(up) = self.ups.get_mut(index as usize) else {
             return;
         };
-        for (at, config) in tracks.into_iter().enumerate() {
-            match up.tracks.get_mut(at) {
-                Some(track) => track.reconfigure(config),
-                None => {
-                    up.tracks.push(UpTrack::new(now, config));
-                    up.receivers.push(Vec::new());
-                }
-            }
-        }
+        up.update_tracks(now, tracks);
+        self.describe(index);
         match new_remote {
             Some(remote) => self.set_remote(now, place, remote),
             None => self.schedule(place),
         }
     }
 
-    fn add_down(&mut self, now: Instant, id: PeerId, source: PeerId, local: IceCredentials) {
-        let Some(peer) = self.new_peer(now, id, Role::Offerer, &local) else {
+    fn add_down(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        (source, home): (PeerId, ShardId),
+        local: &IceCredentials,
+    ) {
+        let Some(peer) = self.new_peer(now, id, Role::Offerer, local) else {
             return;
         };
-        let source = match self.by_id.get(&source) {
-            Some(Place::Up(index)) => Some(*index),
-            _ => None,
-        };
+        let source = self.source(source, home);
         let index = self.downs.insert(DownPeer {
             peer,
             source,
             tracks: Vec::new(),
+            wanted: Vec::new(),
             connected: false,
             remb: None,
         }) as u32;
@@ -184,7 +172,7 @@ impl Shard {
         }
         let place = Place::Down(index);
         self.by_id.insert(id, place);
-        self.routes.add_ufrag(local.ufrag, place);
+        self.routes.add_ufrag(local.ufrag.clone(), place);
     }
 
     fn accept_down(
@@ -200,21 +188,16 @@ impl Shard {
         let Place::Down(index) = place else { return };
         self.set_remote(now, place, remote);
         self.select_tracks(index, tracks);
-        let count = self
-            .downs
-            .get(index as usize)
-            .map_or(0, |down| down.tracks.len());
-        for track in 0..count {
-            self.begin_track(now, index, track as u16);
-        }
+        self.begin_tracks(now, index);
     }
 
     /// What the receiver agreed to be sent, from now on.
-    fn select_tracks(&mut self, index: u32, wanted: Vec<DownTrackConfig>) {
+    pub(super) fn select_tracks(&mut self, index: u32, wanted: Vec<DownTrackConfig>) {
         let Self { ups, downs, .. } = self;
         let Some(down) = downs.get_mut(index as usize) else {
             return;
         };
+        down.wanted.clone_from(&wanted);
         let Some(up) = down.source.and_then(|source| ups.get_mut(source as usize)) else {
             return;
         };
@@ -267,10 +250,7 @@ impl Shard {
             locals,
             ..
         } = self;
-        let peer = match place {
-            Place::Up(index) => ups.get_mut(index as usize).map(|up| &mut up.peer),
-            Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
-        };
+        let peer = peer_at(ups, downs, place);
         let Some(peer) = peer else { return };
         let id = peer.id;
         match peer.transport.set_remote(now, identity, remote, locals) {
@@ -289,6 +269,7 @@ impl Shard {
         self.by_id.remove(&id);
         let peer = match place {
             Place::Up(index) => {
+                self.tell_mirrors(index, || RelayMessage::Gone);
                 let up = self.ups.remove(index as usize);
                 for down in up.downs {
                     if let Some(down) = self.downs.get_mut(down as usize) {
@@ -300,18 +281,22 @@ impl Shard {
             }
             Place::Down(index) => {
                 let down = self.downs.remove(index as usize);
-                if let Some(source) = down.source
-                    && let Some(up) = self.ups.get_mut(source as usize)
-                {
-                    up.downs.retain(|other| *other != index);
-                    for receivers in &mut up.receivers {
-                        receivers.retain(|receiver| receiver.down != index);
-                    }
-                }
                 self.flush.forget_down(index);
-                down.peer
+                if let Some(source) = down.source {
+                    if let Some(up) = self.ups.get_mut(source as usize) {
+                        up.downs.retain(|other| *other != index);
+                        for receivers in &mut up.receivers {
+                            receivers.retain(|receiver| receiver.down != index);
+                        }
+                    }
+                    self.collect_remb(source);
+                    self.release(source);
+                }
+                Some(down.peer)
             }
         };
-        self.routes.remove(place, &peer.paths, &peer.ufrags);
+        if let Some(peer) = peer {
+            self.routes.remove(place, &peer.paths, &peer.ufrags);
+        }
     }
 }

@@ -63,6 +63,8 @@ reasons! {
     NotInCache => "not-in-cache",
     /// More packets were asked for again than one turn sends.
     TooManyNacks => "too-many-nacks",
+    /// Another shard does not take packets as fast as they come.
+    RelayFull => "relay-full",
     /// The cryptography library refused to seal.
     Unsealed => "unsealed",
 }

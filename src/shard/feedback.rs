@@ -31,7 +31,7 @@ impl Shard {
             Place::Up(index) => {
                 let up = ups.get_mut(index as usize)?;
                 let written = write_to_publisher(now, clock, up, buffer);
-                (&mut up.peer, written)
+                (up.peer.as_mut()?, written)
             }
             Place::Down(index) => {
                 let down = downs.get_mut(index as usize)?;
@@ -73,6 +73,7 @@ fn write_to_publisher(
         remb,
         ..
     } = up;
+    let peer = peer.as_mut()?;
     let own_ssrc = *own_ssrc;
     let regular = report_due(now, &mut peer.next_report);
     let mut reports = [ReceptionReport::default(); MAX_REPORTS];

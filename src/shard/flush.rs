@@ -4,6 +4,7 @@ use super::Shard;
 use super::batch::{Batch, MAX_DATAGRAM};
 use super::drops::Drop;
 use super::peer::{Peer, Place};
+use super::relay::RelayHeader;
 use crate::media::cache::Meta;
 use crate::media::down::DownTrack;
 use crate::transport::Transmit;
@@ -36,6 +37,7 @@ struct Replay {
 struct Cursor {
     active: usize,
     receiver: usize,
+    mirror: usize,
     packet: usize,
 }
 
@@ -107,8 +109,8 @@ impl Flush {
 }
 
 impl Shard {
-    /// Writes what waits to the batch. True if the batch is full: send it, clear it, and call
-    /// again before anything else.
+    /// Writes what waits to the batch, and packets for other shards to [`Shard::relays`]. True
+    /// if either is full: send them, clear them, and call again before anything else.
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch) -> bool {
         let full = self.write_transmits(batch)
             || self.write_feedback(now, batch)
@@ -262,6 +264,7 @@ impl Shard {
             downs,
             drops,
             flush,
+            relays,
             ..
         } = self;
         let mut cursor = flush.cursor;
@@ -305,6 +308,24 @@ impl Shard {
                 }
                 cursor.packet = 0;
                 cursor.receiver += 1;
+            }
+            for (mirror, _) in up.mirrors.iter().skip(cursor.mirror) {
+                while let Some(seqno) = up_track.pending().get(cursor.packet) {
+                    if let Some((meta, bytes)) = up_track.packet(*seqno) {
+                        let header = RelayHeader {
+                            peer: up.id,
+                            track: track_index,
+                            meta: *meta,
+                        };
+                        if !relays.push(*mirror, header, bytes) {
+                            flush.cursor = cursor;
+                            return true;
+                        }
+                    }
+                    cursor.packet += 1;
+                }
+                cursor.packet = 0;
+                cursor.mirror += 1;
             }
             up_track.clear_pending();
             cursor = Cursor {

@@ -1,5 +1,6 @@
 //! What a shard is told, and what it tells.
 
+use crate::media::feedback::{NtpTime, SenderInfo};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport};
 use std::net::SocketAddr;
@@ -8,6 +9,10 @@ use std::time::Duration;
 /// One peer connection, unique in the process and never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(pub u64);
+
+/// A shard of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShardId(pub usize);
 
 /// One track that a publisher sends: a media section, or one rid of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +80,8 @@ pub enum Command {
         peer: PeerId,
         /// The up peer whose tracks it carries.
         source: PeerId,
+        /// Where that one is.
+        home: ShardId,
         /// The credentials of the offer.
         local: IceCredentials,
     },
@@ -107,11 +114,58 @@ pub enum Command {
         /// Any peer.
         peer: PeerId,
     },
+    /// What one shard tells another.
+    Relay {
+        /// An up peer: in its own shard, or its mirror in another.
+        peer: PeerId,
+        /// What of it.
+        message: RelayMessage,
+    },
     /// Asks for an [`Event::Stats`].
     Stats {
         /// Comes back in the event.
         token: u64,
     },
+}
+
+/// Between the shard where a publisher is and one that mirrors it.
+#[derive(Debug, Clone)]
+pub enum RelayMessage {
+    /// From a mirror: packets are wanted.
+    Subscribe {
+        /// Where to.
+        from: ShardId,
+    },
+    /// From a mirror: packets are not wanted any more.
+    Unsubscribe {
+        /// Where to.
+        from: ShardId,
+    },
+    /// From a mirror: its receivers need a keyframe of a track.
+    Keyframe {
+        /// Its index.
+        track: usize,
+    },
+    /// From a mirror: the best estimate of its receivers, bit/s.
+    Remb {
+        /// Where it comes from.
+        from: ShardId,
+        /// `None` when there is none any more.
+        bitrate: Option<u64>,
+    },
+    /// To a mirror: the tracks there are.
+    Tracks(Vec<UpTrackConfig>),
+    /// To a mirror: the publisher's clock.
+    Clock {
+        /// Which track's.
+        track: usize,
+        /// Its sender report.
+        info: SenderInfo,
+        /// When that arrived, in the server's time.
+        at: NtpTime,
+    },
+    /// To a mirror: the publisher is gone.
+    Gone,
 }
 
 /// What a shard tells.
@@ -134,6 +188,13 @@ pub enum Event {
     Closed {
         /// Which peer.
         peer: PeerId,
+    },
+    /// For another shard.
+    Relay {
+        /// Which one.
+        to: ShardId,
+        /// The command it is to be given.
+        command: Box<Command>,
     },
     /// The answer to [`Command::Stats`].
     Stats {

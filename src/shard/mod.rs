@@ -12,14 +12,17 @@ mod flush;
 mod message;
 mod peer;
 mod receive;
+mod relay;
 mod route;
 mod stats;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
 pub use message::{
-    Command, DownTrackConfig, Event, PeerId, ShardStats, StreamStats, TrackStats, UpTrackConfig,
+    Command, DownTrackConfig, Event, PeerId, RelayMessage, ShardId, ShardStats, StreamStats,
+    TrackStats, UpTrackConfig,
 };
+pub use relay::{RelayHeader, Relays};
 pub use stats::ShardSize;
 
 use crate::media::cache::SLOT;
@@ -30,7 +33,7 @@ use crate::transport::peer::TransportEvent;
 use ahash::RandomState;
 use drops::Drops;
 use flush::Flush;
-use peer::{DownPeer, Peer, Place, UpPeer};
+use peer::{DownPeer, Peer, Place, UpPeer, peer_at};
 use route::Routes;
 use slab::Slab;
 use std::cmp::Reverse;
@@ -44,6 +47,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// What a shard is made with: all that it must not find out by itself.
 #[derive(Debug, Clone)]
 pub struct ShardConfig {
+    /// Its own name.
+    pub id: ShardId,
     /// The certificate of the process.
     pub identity: Identity,
     /// The addresses its sockets are bound to; a [`Path`] names them by their place here.
@@ -56,6 +61,7 @@ pub struct ShardConfig {
 
 /// The engine.
 pub struct Shard {
+    id: ShardId,
     identity: Identity,
     locals: Vec<SocketAddr>,
     clock: NtpClock,
@@ -67,6 +73,7 @@ pub struct Shard {
     events: VecDeque<Event>,
     drops: Drops,
     flush: Flush,
+    relays: Relays,
     scratch: Box<[u8; SLOT]>,
 }
 
@@ -75,6 +82,7 @@ impl Shard {
     pub fn new(config: ShardConfig) -> Self {
         let hasher = RandomState::with_seed(config.seed as usize);
         Self {
+            id: config.id,
             identity: config.identity,
             locals: config.locals,
             clock: config.clock,
@@ -86,6 +94,7 @@ impl Shard {
             events: VecDeque::new(),
             drops: Drops::default(),
             flush: Flush::default(),
+            relays: Relays::default(),
             scratch: Box::new([0; SLOT]),
         }
     }
@@ -117,7 +126,8 @@ impl Shard {
                     return;
                 };
                 let media = up.tracks.iter().any(|track| due(track.next_poll()));
-                (&mut up.peer, media)
+                let Some(peer) = &mut up.peer else { return };
+                (peer, media)
             }
             Place::Down(index) => {
                 let Some(down) = self.downs.get_mut(index as usize) else {
@@ -152,13 +162,7 @@ impl Shard {
     }
 
     fn peer_mut(&mut self, place: Place) -> Option<&mut Peer> {
-        match place {
-            Place::Up(index) => self.ups.get_mut(index as usize).map(|up| &mut up.peer),
-            Place::Down(index) => self
-                .downs
-                .get_mut(index as usize)
-                .map(|down| &mut down.peer),
-        }
+        peer_at(&mut self.ups, &mut self.downs, place)
     }
 
     /// Takes up what ICE or DTLS of a peer led to: datagrams, events and a new timeout.
@@ -203,10 +207,7 @@ impl Shard {
             flush,
             ..
         } = self;
-        let peer = match place {
-            Place::Up(index) => ups.get_mut(index as usize).map(|up| &mut up.peer),
-            Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
-        };
+        let peer = peer_at(ups, downs, place);
         let Some(peer) = peer else { return };
         while let Some(transmit) = peer.transport.poll_transmit(locals) {
             routes.sent(now, &transmit.data, place);
@@ -220,7 +221,15 @@ impl Shard {
             return;
         };
         down.connected = true;
-        for track in 0..down.tracks.len() {
+        self.begin_tracks(now, index);
+    }
+
+    fn begin_tracks(&mut self, now: Instant, index: u32) {
+        let count = self
+            .downs
+            .get(index as usize)
+            .map_or(0, |down| down.tracks.len());
+        for track in 0..count {
             self.begin_track(now, index, track as u16);
         }
     }
@@ -241,18 +250,14 @@ impl Shard {
         if !down_track.is_waiting() {
             return;
         }
-        let Some(up) = self.ups.get_mut(source as usize) else {
-            return;
-        };
-        let Some(up_track) = up.tracks.get_mut(usize::from(up_track)) else {
-            return;
-        };
-        match up_track.replay(now) {
+        let replay = self
+            .ups
+            .get(source as usize)
+            .and_then(|up| up.tracks.get(usize::from(up_track)))
+            .and_then(|track| track.replay(now));
+        match replay {
             Some((first, last)) => self.flush.replay(index, track, first, last),
-            None => {
-                up_track.request_keyframe(now);
-                self.schedule(Place::Up(source));
-            }
+            None => self.request_keyframe(now, source, up_track),
         }
     }
 
@@ -267,9 +272,10 @@ impl Shard {
                 let Some(up) = ups.get_mut(index as usize) else {
                     return;
                 };
-                let connected = up.peer.next_report.is_some();
                 let media = up.tracks.iter().filter_map(|track| track.next_poll()).min();
-                (&mut up.peer, media.filter(|_| connected))
+                let Some(peer) = &mut up.peer else { return };
+                let connected = peer.next_report.is_some();
+                (peer, media.filter(|_| connected))
             }
             Place::Down(index) => {
                 let Some(down) = downs.get_mut(index as usize) else {

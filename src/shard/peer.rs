@@ -1,10 +1,11 @@
 //! The peers of a shard: who publishes, and who receives.
 
-use super::message::PeerId;
+use super::message::{DownTrackConfig, PeerId, ShardId};
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
 use crate::media::up::UpTrack;
 use crate::transport::peer::Transport;
+use slab::Slab;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -58,9 +59,15 @@ pub(crate) struct Receiver {
     pub(crate) track: u16,
 }
 
-/// A publisher: one stream.
+/// A publisher: one stream. Or the mirror of one that another shard has.
 pub(crate) struct UpPeer {
-    pub(crate) peer: Peer,
+    pub(crate) id: PeerId,
+    /// Its peer connection; a mirror has none.
+    pub(crate) peer: Option<Peer>,
+    /// Where it is, if this is a mirror.
+    pub(crate) home: Option<ShardId>,
+    /// Shards that mirror it, with the best estimate of their receivers.
+    pub(crate) mirrors: Vec<(ShardId, Option<u64>)>,
     pub(crate) tracks: Vec<UpTrack>,
     /// Who is sent each track.
     pub(crate) receivers: Vec<Vec<Receiver>>,
@@ -76,6 +83,22 @@ pub(crate) struct UpPeer {
 }
 
 impl UpPeer {
+    pub(crate) fn new(id: PeerId, peer: Option<Peer>, home: Option<ShardId>) -> Self {
+        Self {
+            id,
+            peer,
+            home,
+            mirrors: Vec::new(),
+            tracks: Vec::new(),
+            receivers: Vec::new(),
+            downs: Vec::new(),
+            clock_offset: None,
+            // Any SSRC will do that the publisher does not use itself.
+            own_ssrc: id.0 as u32 | 1,
+            remb: None,
+        }
+    }
+
     /// The publisher's clock was read.
     pub(crate) fn clock(&mut self, ours: NtpTime, theirs: NtpTime) {
         let offset = ours.0.wrapping_sub(theirs.0) as i64;
@@ -101,7 +124,21 @@ pub(crate) struct DownPeer {
     /// The publisher, while there is one.
     pub(crate) source: Option<u32>,
     pub(crate) tracks: Vec<DownTrack>,
+    /// What was agreed on, in case a mirror learns of its tracks later.
+    pub(crate) wanted: Vec<DownTrackConfig>,
     pub(crate) connected: bool,
     /// The receiver's estimate, bit/s.
     pub(crate) remb: Option<u64>,
+}
+
+/// The peer connection in a place. A mirror has none.
+pub(crate) fn peer_at<'a>(
+    ups: &'a mut Slab<UpPeer>,
+    downs: &'a mut Slab<DownPeer>,
+    place: Place,
+) -> Option<&'a mut Peer> {
+    match place {
+        Place::Up(index) => ups.get_mut(index as usize)?.peer.as_mut(),
+        Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
+    }
 }

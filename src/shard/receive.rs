@@ -1,7 +1,8 @@
 //! Datagrams that arrive.
 
 use super::drops::Drop;
-use super::peer::{Place, UpPeer};
+use super::message::RelayMessage;
+use super::peer::{Place, UpPeer, peer_at};
 use super::{Shard, flush};
 use crate::media::feedback::{Report, Reports};
 use crate::media::packet::{Header, PacketError};
@@ -46,10 +47,7 @@ impl Shard {
             locals,
             ..
         } = self;
-        let peer = match place {
-            Place::Up(index) => ups.get_mut(index as usize).map(|up| &mut up.peer),
-            Place::Down(index) => downs.get_mut(index as usize).map(|down| &mut down.peer),
-        };
+        let peer = peer_at(ups, downs, place);
         let Some(peer) = peer else {
             return self.drops.count(Drop::StunUnknown);
         };
@@ -102,7 +100,7 @@ impl Shard {
             return Err(Drop::UnknownSource);
         };
         let track_index = find_track(up, &header, data)?;
-        let Some(opener) = up.peer.transport.opener() else {
+        let Some(opener) = up.peer.as_mut().and_then(|peer| peer.transport.opener()) else {
             return Err(Drop::NoKeys);
         };
         let track = &mut up.tracks[track_index];
@@ -172,21 +170,30 @@ impl Shard {
                 if let Some(echo) = echoes.find(|echo| echo.ssrc == up.own_ssrc)
                     && let Some(rtt) = echo.round_trip(self.clock.at(now))
                 {
-                    up.peer.rtt = Some(rtt);
+                    if let Some(peer) = &mut up.peer {
+                        peer.rtt = Some(rtt);
+                    }
                 }
                 return;
             }
             _ => return,
         };
-        let Some(track) = up
+        let Some(track_index) = up
             .tracks
-            .iter_mut()
-            .find(|track| track.ssrc() == Some(ssrc))
+            .iter()
+            .position(|track| track.ssrc() == Some(ssrc))
         else {
             return;
         };
+        let track = &mut up.tracks[track_index];
         track.sender_report(now, info);
-        up.clock(self.clock.at(now), info.ntp);
+        let at = self.clock.at(now);
+        up.clock(at, info.ntp);
+        self.tell_mirrors(index, || RelayMessage::Clock {
+            track: track_index,
+            info,
+            at,
+        });
     }
 
     fn receiver_reported(&mut self, now: Instant, index: u32, report: Report<'_>) {
@@ -260,28 +267,9 @@ impl Shard {
             return;
         };
         track.keyframe_requested();
-        let (Some(source), Some(up_track)) = (down.source, track.source()) else {
-            return;
-        };
-        let Some(up) = self.ups.get_mut(source as usize) else {
-            return;
-        };
-        if let Some(up_track) = up.tracks.get_mut(usize::from(up_track)) {
-            up_track.request_keyframe(now);
-            self.schedule(Place::Up(source));
+        if let (Some(source), Some(up_track)) = (down.source, track.source()) {
+            self.request_keyframe(now, source, up_track);
         }
-    }
-
-    /// A publisher need not send more than the best of its receivers can take.
-    fn collect_remb(&mut self, source: u32) {
-        let Some(up) = self.ups.get_mut(source as usize) else {
-            return;
-        };
-        up.remb = up
-            .downs
-            .iter()
-            .filter_map(|down| self.downs.get(*down as usize).and_then(|down| down.remb))
-            .max();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::message::{ShardStats, StreamStats, TrackStats};
-use super::peer::{DownPeer, UpPeer};
+use super::peer::{DownPeer, Peer, UpPeer};
 use std::time::Instant;
 
 /// How much a shard remembers, in entries: nothing of it may grow as peers come and go.
@@ -47,7 +47,9 @@ impl Shard {
     }
 
     pub(super) fn stats(&mut self, now: Instant) -> ShardStats {
-        let ups = self.ups.iter_mut().map(|(_, up)| up_stats(now, up));
+        // A mirror's figures are those of the shard that has the publisher.
+        let ups = self.ups.iter_mut().filter(|(_, up)| up.home.is_none());
+        let ups = ups.map(|(_, up)| up_stats(now, up));
         let mut streams: Vec<_> = ups.collect();
         streams.extend(self.downs.iter().map(|(_, down)| down_stats(down)));
         ShardStats {
@@ -81,11 +83,11 @@ fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
         })
         .collect();
     StreamStats {
-        peer: up.peer.id,
+        peer: up.id,
         up: true,
-        rtt: up.peer.rtt,
+        rtt: up.peer.as_ref().and_then(|peer| peer.rtt),
         remb: up.remb,
-        remote: up.peer.remote(),
+        remote: up.peer.as_ref().and_then(Peer::remote),
         tracks,
     }
 }

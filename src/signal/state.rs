@@ -221,7 +221,8 @@ async fn follow(state: Weak<State>, mut events: mpsc::UnboundedReceiver<(ShardId
                 tracing::debug!(?shard, ?peer, "closed by the other end");
                 (peer, PeerChange::Closed)
             }
-            Event::Stats { .. } => continue,
+            // These the engine keeps to itself.
+            Event::Stats { .. } | Event::Relay { .. } => continue,
         };
         let mailbox = state.peers().get(&peer).cloned();
         if let Some(mailbox) = mailbox {

@@ -6,7 +6,7 @@ use super::receiver::{Receiver, ReceiverConfig};
 use super::sender::{Sender, SenderConfig};
 use super::world::{ClientId, HostId, NewClient, SimError, UNIX, World};
 use crate::media::Kind;
-use crate::shard::{Command, DownTrackConfig, PeerId};
+use crate::shard::{Command, DownTrackConfig, PeerId, ShardId};
 use crate::transport::description::{IceCredentials, RemoteTransport, Setup};
 use crate::transport::identity::Identity;
 use crate::transport::peer::Role;
@@ -111,11 +111,28 @@ impl World {
         source: ClientId,
         config: ReceiverConfig,
     ) -> Result<ClientId, SimError> {
+        let node = self.clients.get(&source);
+        let shard = node.ok_or(SimError::NoClient(source))?.shard;
+        self.subscribe_at(shard, host, source, config)
+    }
+
+    /// A client of `host` begins to receive the stream of another at this shard, which may be
+    /// another than the publisher's.
+    ///
+    /// # Errors
+    /// When there is no such stream, or ICE refuses the client's settings.
+    pub fn subscribe_at(
+        &mut self,
+        shard: usize,
+        host: HostId,
+        source: ClientId,
+        config: ReceiverConfig,
+    ) -> Result<ClientId, SimError> {
         let node = self
             .clients
             .get(&source)
             .ok_or(SimError::NoClient(source))?;
-        let (shard, source_peer) = (node.shard, node.peer);
+        let (home, source_peer) = (node.shard, node.peer);
         let Media::Send(sender) = &node.client.media else {
             return Err(SimError::WrongKind(source));
         };
@@ -181,6 +198,7 @@ impl World {
             Command::AddDown {
                 peer,
                 source: source_peer,
+                home: ShardId(home),
                 local: ours,
             },
         );

@@ -5,7 +5,9 @@ use super::link::{Link, LinkConfig, LinkFigures};
 use super::random::Random;
 use super::report::{ClientReport, Report};
 use crate::media::feedback::NtpClock;
-use crate::shard::{Batch, Command, Event, PeerId, Shard, ShardConfig, ShardSize, ShardStats};
+use crate::shard::{
+    Batch, Command, Event, PeerId, Shard, ShardConfig, ShardId, ShardSize, ShardStats,
+};
 use crate::transport::demux::{Protocol, demux};
 use crate::transport::identity::{Identity, IdentityError};
 use crate::transport::{IceError, Path};
@@ -162,6 +164,7 @@ impl World {
                 let address = SocketAddr::from(([192, 0, 2, 1], 5_000 + index as u16));
                 ShardNode {
                     shard: Shard::new(ShardConfig {
+                        id: ShardId(index),
                         identity: server.clone(),
                         locals: vec![address],
                         clock: NtpClock::new(start, UNIX),
@@ -433,9 +436,15 @@ impl World {
         let now = self.now;
         let elapsed = self.elapsed();
         let mut batch = std::mem::take(&mut self.batch);
+        let mut relayed = Vec::new();
+        let mut commands = Vec::new();
         while let Some(node) = self.shards.get_mut(index) {
             let from = node.address;
             let more = node.shard.poll_transmit(now, &mut batch);
+            let relays = node.shard.relays();
+            let packets = relays.packets();
+            relayed.extend(packets.map(|(to, header, bytes)| (to, *header, bytes.to_vec())));
+            relays.clear();
             for (path, data) in batch.datagrams() {
                 self.deliver_down(from, path.remote, data);
             }
@@ -451,6 +460,7 @@ impl World {
         while let Some(event) = node.shard.poll_event() {
             match event {
                 Event::Stats { stats, .. } => node.stats = Some(stats),
+                Event::Relay { to, command } => commands.push((to, *command)),
                 event => node.events.push((elapsed, event)),
             }
         }
@@ -460,6 +470,16 @@ impl World {
         {
             node.wake = Some(at);
             self.enter(at, Happening::WakeShard(index));
+        }
+        // Shards of one process reach each other at once.
+        for (to, command) in commands {
+            self.command(to.0, command);
+        }
+        for (to, header, bytes) in relayed {
+            if let Some(node) = self.shards.get_mut(to.0) {
+                node.shard.handle_relay(now, &header, &bytes);
+            }
+            self.after_shard(to.0);
         }
     }
 

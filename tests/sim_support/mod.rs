@@ -65,14 +65,18 @@ pub fn world(default_seed: u64) -> Seeded {
 
 /// A world with one shard, of this seed.
 pub fn world_of(seed: u64) -> Seeded {
-    let config = WorldConfig {
+    seeded(WorldConfig {
         start: Instant::now(),
         seed,
         shards: 1,
-    };
+    })
+}
+
+/// A world like this.
+pub fn seeded(config: WorldConfig) -> Seeded {
     Seeded {
+        seed: config.seed,
         world: World::new(config).expect("a world"),
-        seed,
     }
 }
 

@@ -249,7 +249,7 @@ impl Session {
         let engine = Arc::clone(self.state.engine());
         let down = DownStream {
             peer: engine.new_peer(),
-            shard: stream.shard,
+            shard: engine.place(stream.shard),
             stream: Arc::clone(stream),
             requested,
             local: self.local_transport(),
@@ -261,6 +261,7 @@ impl Session {
         let command = Command::AddDown {
             peer: down.peer,
             source: stream.peer,
+            home: stream.shard,
             local: down.local.ice.clone(),
         };
         engine.send(down.shard, command);

@@ -1,0 +1,132 @@
+//! A group over two shards, in virtual time: a receiver notices nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod sim_support;
+
+use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, WorldConfig};
+use sim_support::*;
+use std::time::Instant;
+
+#[test]
+fn receivers_in_another_shard_get_all_that_those_beside_the_publisher_get() {
+    let mut world = seeded(WorldConfig {
+        start: Instant::now(),
+        seed: seed(11),
+        shards: 2,
+    });
+    let lossy = line(0.02, millis(20));
+    let host = world.add_host(lossy, lossy);
+    let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
+    world.run_for(secs(2)).unwrap();
+    let mut receivers = Vec::new();
+    for number in 0..6 {
+        let host = world.add_host(LinkConfig::GOOD, lossy);
+        let at = world.now();
+        let shard = number % 2;
+        let receiver = world
+            .subscribe_at(shard, host, publisher, ReceiverConfig::default())
+            .unwrap();
+        receivers.push((receiver, shard, at));
+        world.run_for(millis(300)).unwrap();
+    }
+    world.run_for(secs(20)).unwrap();
+
+    assert_eq!(
+        world.shard_size(1).unwrap().peers,
+        3 + 1,
+        "three receivers and one mirror"
+    );
+    for (receiver, shard, _) in &receivers {
+        let got = world.client(*receiver);
+        for (at, track) in got.tracks.iter().enumerate() {
+            let who = format!("receiver in shard {shard}, track {at}");
+            assert_sound(track, &who);
+            // Two percent of losses on both ways, all repaired but for those just now.
+            assert!(track.received > 900, "{who}: {}", track.received);
+            assert!(
+                track.given_up * 200 < track.received,
+                "{who}: {}",
+                track.given_up
+            );
+            assert!(
+                track.sender_reports > 10,
+                "{who}: {} reports",
+                track.sender_reports
+            );
+        }
+        let video = &got.tracks[VIDEO];
+        let begun = video.first_frame.unwrap() - got.connected.unwrap();
+        assert!(
+            begun < secs(1),
+            "a picture after {begun:?} in shard {shard}"
+        );
+        assert!(
+            video.frames > 500,
+            "{} frames in shard {shard}",
+            video.frames
+        );
+        let apart = got.tracks[AUDIO].clock_offset.unwrap() - video.clock_offset.unwrap();
+        assert!(
+            apart.abs() < 5_000,
+            "sound and picture are {apart} µs apart"
+        );
+    }
+    let drops = world.shard_stats(1).drops;
+    assert!(
+        !drops
+            .iter()
+            .any(|(reason, _)| ["relay-full", "unknown-peer"].contains(reason)),
+        "{drops:?}"
+    );
+
+    for (receiver, _, _) in &receivers {
+        world.leave(*receiver);
+    }
+    world.run_for(secs(1)).unwrap();
+    assert_eq!(
+        world.shard_size(1).unwrap().peers,
+        0,
+        "the mirror went with its last receiver"
+    );
+    assert_eq!(world.shard_size(0).unwrap().peers, 1);
+    world.leave(publisher);
+    world.run_for(secs(1)).unwrap();
+    assert_eq!(world.shard_size(0).unwrap().peers, 0);
+}
+
+#[test]
+fn a_publisher_that_leaves_leaves_no_mirror_behind() {
+    let mut world = seeded(WorldConfig {
+        start: Instant::now(),
+        seed: seed(12),
+        shards: 3,
+    });
+    for _ in 0..5 {
+        let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+        let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
+        let receivers: Vec<_> = (0..3)
+            .map(|shard| {
+                world
+                    .subscribe_at(shard, host, publisher, ReceiverConfig::default())
+                    .unwrap()
+            })
+            .collect();
+        world.run_for(secs(2)).unwrap();
+        world.leave(publisher);
+        world.run_for(secs(1)).unwrap();
+        for receiver in receivers {
+            assert!(world.client(receiver).tracks[VIDEO].frames > 20);
+            world.leave(receiver);
+        }
+        world.run_for(secs(1)).unwrap();
+    }
+    for shard in 0..3 {
+        let size = world.shard_size(shard).unwrap();
+        assert_eq!(
+            (size.peers, size.receivers, size.waiting),
+            (0, 0, 0),
+            "shard {shard}"
+        );
+    }
+}
