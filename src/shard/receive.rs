@@ -169,10 +169,9 @@ impl Shard {
             Report::TimeEchoes { mut echoes } => {
                 if let Some(echo) = echoes.find(|echo| echo.ssrc == up.own_ssrc)
                     && let Some(rtt) = echo.round_trip(self.clock.at(now))
+                    && let Some(peer) = &mut up.peer
                 {
-                    if let Some(peer) = &mut up.peer {
-                        peer.rtt = Some(rtt);
-                    }
+                    peer.rtt = Some(rtt);
                 }
                 return;
             }
