@@ -217,6 +217,14 @@ impl LossDetector {
         }
     }
 
+    /// Gives up all that is missing: who could have sent it again is gone.
+    pub fn abandon(&mut self) {
+        self.figures.given_up += self.missing_count as u64;
+        self.missing.fill(0);
+        self.missing_count = 0;
+        self.next_due = None;
+    }
+
     /// When [`LossDetector::poll`] should be called next.
     pub fn next_poll(&self) -> Option<Instant> {
         if self.unreported > 0 {
@@ -292,11 +300,8 @@ impl LossDetector {
 
     /// Forgets everything but the figures.
     fn begin(&mut self, seqno: u64) {
-        self.figures.given_up += self.missing_count as u64;
-        self.missing_count = 0;
-        self.next_due = None;
+        self.abandon();
         self.old_run = (0, 0);
-        self.missing.fill(0);
         self.received.fill(0);
         self.highest = Some(seqno);
         self.mark_received(seqno);

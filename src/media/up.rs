@@ -286,6 +286,8 @@ impl UpTrack {
             self.timestamp_shift = next.wrapping_sub(header.timestamp);
             self.seqno_shift = (highest + 1).saturating_sub(extended);
             self.sender_report = None;
+            // The new SSRC knows nothing of the old one's packets.
+            self.loss.abandon();
         }
         self.ssrc = Some(header.ssrc);
         self.sequence = Sequence::default();

@@ -127,6 +127,7 @@ fn a_vp9_keyframe_has_no_reference_and_the_size_of_its_structure() {
     let flags = read(Codec::Vp9, &[0x38, 0x03, 0x86]);
     assert!(!flags.keyframe && flags.sid_upsync);
     assert_eq!(flags.sid, 1);
+    assert!(!read(Codec::Vp9, &[0x38, 0x03, 0x00]).keyframe, "encrypted");
     // An intra-only frame keeps references of the decoder.
     assert!(!read(Codec::Vp9, &[0x08, 0x84]).keyframe);
     // A frame that is shown again.
@@ -272,6 +273,15 @@ fn a_frame_of_an_unknown_template_wants_its_structure() {
     frame.apply(&structure, &mut flags);
     assert!(flags.discardable && flags.tid == 1);
     assert_eq!(structure.frame(&[0xC0, 0, 3]), Err(CodecError::NoStructure));
+    // With the structure, the sender says that it sends no target for now.
+    descriptor[3] |= 0x40;
+    let frame = structure.frame(&descriptor).unwrap();
+    assert_eq!(frame.active_targets, Some(0));
+    descriptor[3] &= !0x40;
+    assert_eq!(
+        structure.frame(&descriptor).unwrap().active_targets,
+        Some(1)
+    );
     for end in 0..descriptor.len() {
         let _ = dependency::Structure::parse(&descriptor[..end]);
         let _ = structure.frame(&descriptor[..end]);

@@ -177,6 +177,17 @@ fn a_jump_forgets_what_was_missing() {
 }
 
 #[test]
+fn what_is_abandoned_is_not_asked_for_but_may_still_come() {
+    let mut bench = Bench::new(LossConfig::VIDEO);
+    bench.receive(0, [1, 4]);
+    bench.detector.abandon();
+    bench.run(10_000);
+    assert_eq!((bench.asked.len(), bench.detector.missing()), (0, 0));
+    assert_eq!(bench.detector.figures().given_up, 2);
+    assert_eq!(bench.receive(10_001, [2, 5]), [Arrival::Late, Arrival::New]);
+}
+
+#[test]
 fn a_sender_that_begins_anew_below_is_followed() {
     let mut bench = Bench::new(LossConfig::AUDIO);
     bench.receive(0, 10_000..10_100);

@@ -116,8 +116,12 @@ fn a_report_tells_loss_of_the_interval_and_of_all_time() {
         }
     );
     assert!((reception.loss() - 0.25).abs() < 1e-9);
-    receive(&mut reception, start, 65_636..131_080);
+    receive(&mut reception, start, 65_636..65_736);
     let report = reception.report(9, start + ms(2000)).unwrap();
+    assert_eq!((report.fraction_lost, report.cumulative_lost), (0, 25));
+    assert!(reception.loss() == 0.0);
+    receive(&mut reception, start, 65_736..131_080);
+    let report = reception.report(9, start + ms(3000)).unwrap();
     assert_eq!((report.fraction_lost, report.cumulative_lost), (0, 25));
     assert_eq!(
         report.highest_seq, 0x0001_0007,
