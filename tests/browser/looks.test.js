@@ -25,7 +25,9 @@ async function show(person, view, prepare) {
         await page.setViewport(WINDOWS[name]);
         await prepare?.(name);
         for (const value of ['light', 'dark']) {
-            await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value}]);
+            // Without motion, or the picture shows the fading from one theme to the other.
+            await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value},
+                {name: 'prefers-reduced-motion', value: 'reduce'}]);
             await page.screenshot(
                 {path: /** @type {`${string}.png`} */ (join(ARTEFACTS, `${view}-${name}-${value}.png`))});
         }
@@ -93,7 +95,10 @@ describe('looks', {timeout: 240_000}, () => {
 
     test('alone', async () => {
         await ada.join(server.page('lounge'), {password: 'op-secret', microphone: false, camera: false});
-        await show(ada, 'alone');
+        await show(ada, 'alone', async (window) => {
+            if (window === 'phone')
+                await ada.page.click('#control-chat');
+        });
     });
 
     test('a meeting of several', async () => {

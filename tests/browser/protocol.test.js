@@ -100,7 +100,7 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             assert.equal(seen.kicked.username, 'olga');
         });
 
-        test('streams: received, measured, replaced, narrowed, restarted, closed', async () => {
+        test('streams: received, measured, restarted, replaced, refused', async () => {
             const seen = await page.evaluate(async () => {
                 const {enter, until, publish} = /** @type {any} */ (window).tools;
                 const ann = await enter('lounge', 'Ann');

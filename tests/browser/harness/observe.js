@@ -5,13 +5,25 @@
 export function observe() {
     /** @type {any} */
     const w = window;
-    w.observed = {peers: [], answers: {}, pictures: []};
+    w.observed = {peers: [], offers: {}, answers: {}, pictures: []};
     const Peer = w.RTCPeerConnection;
     w.RTCPeerConnection = class extends Peer {
         /** @param {any[]} args */
         constructor(...args) {
             super(...args);
             w.observed.peers.push(this);
+        }
+    };
+    const Socket = w.WebSocket;
+    w.WebSocket = class extends Socket {
+        /** @param {any[]} args */
+        constructor(...args) {
+            super(...args);
+            this.addEventListener('message', (/** @type {MessageEvent} */ event) => {
+                const message = JSON.parse(event.data);
+                if (message.type === 'offer')
+                    w.observed.offers[message.id] = message.username;
+            });
         }
     };
     const {send} = WebSocket.prototype;

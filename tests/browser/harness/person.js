@@ -160,11 +160,20 @@ export class Person {
      */
     pictureTook(label) {
         return this.page.evaluate((wanted) => {
-            const {answers, pictures} = /** @type {any} */ (window).observed;
+            const {offers, answers, pictures} = /** @type {any} */ (window).observed;
             const first = pictures.find((/** @type {any} */ one) => one.label === wanted);
-            const answer = Math.min(.../** @type {number[]} */ (Object.values(answers)));
-            return first ? first.at - answer : null;
+            const id = Object.keys(answers).find((one) => offers[one] === wanted);
+            return first && id ? first.at - answers[id] : null;
         }, label);
+    }
+
+    /** Times of answers and pictures are taken anew, as for another meeting. */
+    forgetTimes() {
+        return this.page.evaluate(() => {
+            const {observed} = /** @type {any} */ (window);
+            observed.answers = {};
+            observed.pictures = [];
+        });
     }
 
     async leave() {
