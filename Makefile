@@ -46,4 +46,4 @@ test-client:
 # The program is built anew, lest the browsers meet an old one.
 test-browser:
 	cargo build --locked --bin perikon
-	PERIKON_BIN="$(TARGET)/debug/perikon" npm --prefix tests/browser test
+	PERIKON_BIN="$(abspath $(TARGET))/debug/perikon" npm --prefix tests/browser test
