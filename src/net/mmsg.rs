@@ -3,7 +3,7 @@
 
 use crate::shard::Batch;
 use std::io;
-use std::mem::{size_of, zeroed};
+use std::mem::{MaybeUninit, size_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::RawFd;
 use std::ptr;
@@ -173,9 +173,9 @@ pub fn send(socket: RawFd, local: u8, batch: &Batch, segmentation: bool) -> Sent
     sent
 }
 
-/// The sends of one system call.
+/// The sends of one system call. Nothing is cleared between calls: what counts is written anew.
 struct Round<'a> {
-    names: [libc::sockaddr_storage; SENDS],
+    names: [MaybeUninit<libc::sockaddr_storage>; SENDS],
     name_lengths: [libc::socklen_t; SENDS],
     data: [(&'a [u8], usize); SENDS],
     count: usize,
@@ -184,8 +184,7 @@ struct Round<'a> {
 impl<'a> Round<'a> {
     fn new() -> Self {
         Self {
-            // SAFETY: all zeros is a valid sockaddr_storage.
-            names: unsafe { zeroed() },
+            names: [const { MaybeUninit::uninit() }; SENDS],
             name_lengths: [0; SENDS],
             data: [(&[], 0); SENDS],
             count: 0,
@@ -205,22 +204,24 @@ impl<'a> Round<'a> {
     }
 
     fn send(&mut self, socket: RawFd, sent: &mut Sent) {
-        // SAFETY: all zeros is valid for these structures.
-        let mut vectors: [libc::iovec; SENDS] = unsafe { zeroed() };
-        // SAFETY: as above.
-        let mut headers: [libc::mmsghdr; SENDS] = unsafe { zeroed() };
-        let mut controls = [Control([0; 32]); SENDS];
+        let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; SENDS];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; SENDS];
+        let mut controls = [const { MaybeUninit::<Control>::uninit() }; SENDS];
         for at in 0..self.count {
             let (bytes, segment) = self.data[at];
-            vectors[at].iov_base = bytes.as_ptr().cast_mut().cast();
-            vectors[at].iov_len = bytes.len();
-            let header = &mut headers[at].msg_hdr;
-            header.msg_name = ptr::from_mut(&mut self.names[at]).cast();
+            let vector = vectors[at].write(libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            });
+            // SAFETY: all zeros is a valid mmsghdr (null pointers, no lengths).
+            let header = headers[at].write(unsafe { zeroed() });
+            let header = &mut header.msg_hdr;
+            header.msg_name = self.names[at].as_mut_ptr().cast();
             header.msg_namelen = self.name_lengths[at];
-            header.msg_iov = &raw mut vectors[at];
+            header.msg_iov = ptr::from_mut(vector);
             header.msg_iovlen = 1;
             if bytes.len() > segment {
-                header.msg_control = ptr::from_mut(&mut controls[at]).cast();
+                header.msg_control = ptr::from_mut(controls[at].write(Control([0; 32]))).cast();
                 write_segment_size(header, segment as u16);
             }
         }
@@ -228,12 +229,12 @@ impl<'a> Round<'a> {
         let mut waited = false;
         while from < self.count {
             sent.calls += 1;
-            // SAFETY: every pointer in `headers` leads to memory that lives until the call
-            // returns; the kernel only reads it.
+            // SAFETY: the first `count` headers were written above; every pointer in them leads
+            // to memory that lives until the call returns; the kernel only reads it.
             let result = unsafe {
                 libc::sendmmsg(
                     socket,
-                    headers[from..].as_mut_ptr(),
+                    headers[from..].as_mut_ptr().cast(),
                     (self.count - from) as libc::c_uint,
                     libc::MSG_DONTWAIT as _,
                 )
@@ -317,24 +318,37 @@ fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     }
 }
 
-fn write_address(address: SocketAddr, name: &mut libc::sockaddr_storage) -> libc::socklen_t {
+/// Writes an address as the kernel reads it, and returns how long it is.
+fn write_address(
+    address: SocketAddr,
+    name: &mut MaybeUninit<libc::sockaddr_storage>,
+) -> libc::socklen_t {
     match address {
         SocketAddr::V4(address) => {
+            let value = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: address.port().to_be(),
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from(*address.ip()).to_be(),
+                },
+                sin_zero: [0; 8],
+            };
             // SAFETY: a sockaddr_storage is large enough and aligned for any address.
-            let name = unsafe { &mut *ptr::from_mut(name).cast::<libc::sockaddr_in>() };
-            name.sin_family = libc::AF_INET as libc::sa_family_t;
-            name.sin_port = address.port().to_be();
-            name.sin_addr.s_addr = u32::from(*address.ip()).to_be();
+            unsafe { name.as_mut_ptr().cast::<libc::sockaddr_in>().write(value) };
             size_of::<libc::sockaddr_in>() as libc::socklen_t
         }
         SocketAddr::V6(address) => {
+            let value = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: address.port().to_be(),
+                sin6_flowinfo: 0,
+                sin6_addr: libc::in6_addr {
+                    s6_addr: address.ip().octets(),
+                },
+                sin6_scope_id: address.scope_id(),
+            };
             // SAFETY: as above.
-            let name = unsafe { &mut *ptr::from_mut(name).cast::<libc::sockaddr_in6>() };
-            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-            name.sin6_port = address.port().to_be();
-            name.sin6_addr.s6_addr = address.ip().octets();
-            name.sin6_flowinfo = 0;
-            name.sin6_scope_id = address.scope_id();
+            unsafe { name.as_mut_ptr().cast::<libc::sockaddr_in6>().write(value) };
             size_of::<libc::sockaddr_in6>() as libc::socklen_t
         }
     }
