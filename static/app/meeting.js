@@ -67,9 +67,13 @@ function start(status) {
                 void media.start(form.wantsMicrophone, form.wantsCamera);
         }
     });
+    // What the last status said, once we are in.
+    let entered = false;
+    let locked = false;
     session.on('refused', (refusal) => form.refuse(refusal));
     session.on('redirect', (url) => location.href = url);
     session.on('ended', (message, wanted) => {
+        entered = false;
         clearNotices();
         for (const dialog of document.querySelectorAll('dialog'))
             dialog.close();
@@ -78,7 +82,11 @@ function start(status) {
     });
     session.on('status', (now) => {
         byId('meeting-title', HTMLElement).textContent = now.displayName || now.name;
-        document.title = title(now);
+        showUnread();
+        if (!!now.locked !== locked && entered)
+            notify(text(now.locked ? 'action.locked' : 'action.unlocked'));
+        locked = !!now.locked;
+        entered = true;
     });
     session.on('notice', (message, level) => notify(message, level));
     session.on('mute', (who) => {

@@ -87,12 +87,12 @@ function offer(sc, m) {
         sc.down[id] = stream;
         sc.ondownstream?.call(sc, stream);
     }
-    void stream.accept(m.sdp ?? '');
+    void stream.negotiation.accept(m.sdp ?? '');
 }
 
 /** @param {ServerConnection} sc @param {Message} m */
 function answer(sc, m) {
-    void sc.up[m.id ?? '']?.answered(m.sdp ?? '');
+    void sc.up[m.id ?? '']?.negotiation.answered(m.sdp ?? '');
 }
 
 /** @param {ServerConnection} sc @param {Message} m */
@@ -116,7 +116,7 @@ function abort(sc, m) {
 function ice(sc, m) {
     const stream = sc.up[m.id ?? ''] ?? sc.down[m.id ?? ''];
     if (m.candidate)
-        void stream?.addCandidate(m.candidate);
+        void stream?.negotiation.addCandidate(m.candidate);
 }
 
 /** @param {ServerConnection} sc @param {Message} m */

@@ -1,6 +1,7 @@
 /** @import {ServerConnection} from './connection.js' */
 /** @import {MediaRequest, TrackStats} from './types.js' */
 
+import {Negotiation} from './negotiation.js';
 import {sample} from './stats.js';
 
 /** A connection that is merely interrupted is given this long to mend itself, ms. */
@@ -64,10 +65,7 @@ export class Stream {
         /** @type {null | ((stats: Record<string, TrackStats>) => void)} */
         this.onstats = null;
 
-        /** @private Candidates that came before the description. @type {RTCIceCandidateInit[]} */
-        this.early = [];
-        /** @private Negotiations run one after the other. @type {Promise<void>} */
-        this.queue = Promise.resolve();
+        this.negotiation = new Negotiation(this);
         /** @private @type {ReturnType<typeof setInterval> | undefined} */
         this.statsTimer = undefined;
         /** @private @type {ReturnType<typeof setTimeout> | undefined} */
@@ -79,7 +77,7 @@ export class Stream {
     listen() {
         const {pc} = this;
         if (this.up)
-            pc.onnegotiationneeded = () => this.offer();
+            pc.onnegotiationneeded = () => this.negotiation.offer();
         pc.onicecandidate = ({candidate}) => {
             if (candidate?.candidate)
                 this.sc.send({type: 'ice', id: this.id, candidate: candidate.toJSON()});
@@ -102,100 +100,6 @@ export class Stream {
             }
             this.ondowntrack?.call(this, track, transceiver, this.stream);
         };
-    }
-
-    /**
-     * Runs `step` after the negotiations before it; a failure is told and ends the stream.
-     *
-     * @private
-     * @param {() => Promise<void>} step
-     * @returns {Promise<void>}
-     */
-    next(step) {
-        this.queue = this.queue.then(async () => {
-            if (this.isClosed)
-                return;
-            try {
-                await step();
-            } catch (error) {
-                if (this.isClosed)
-                    return;
-                this.onerror?.call(this, error);
-                this.abort();
-                this.close();
-            }
-        });
-        return this.queue;
-    }
-
-    /** Offers what there is to send, anew if it was offered before. */
-    offer() {
-        return this.next(async () => {
-            // Asked again by the peer connection once the answer is there.
-            if (this.pc.signalingState !== 'stable')
-                return;
-            await this.pc.setLocalDescription();
-            if (this.isClosed)
-                return;
-            const {sc, id, label} = this;
-            sc.send({
-                type: 'offer', id, label, source: sc.id, username: sc.username ?? undefined,
-                replace: this.offered ? undefined : this.replaces,
-                sdp: this.pc.localDescription?.sdp,
-            });
-            this.offered = true;
-        });
-    }
-
-    /**
-     * The server answered our offer.
-     *
-     * @param {string} sdp
-     */
-    answered(sdp) {
-        return this.next(async () => {
-            await this.pc.setRemoteDescription({type: 'answer', sdp});
-            await this.addEarly();
-            this.onnegotiationcompleted?.call(this);
-        });
-    }
-
-    /**
-     * Answers an offer of the server.
-     *
-     * @param {string} sdp
-     */
-    accept(sdp) {
-        return this.next(async () => {
-            await this.pc.setRemoteDescription({type: 'offer', sdp});
-            await this.addEarly();
-            await this.pc.setLocalDescription();
-            if (this.isClosed)
-                return;
-            this.sc.send({type: 'answer', id: this.id, sdp: this.pc.localDescription?.sdp});
-            this.onnegotiationcompleted?.call(this);
-        });
-    }
-
-    /** @param {RTCIceCandidateInit} candidate One of the server's. */
-    async addCandidate(candidate) {
-        if (!this.pc.remoteDescription) {
-            this.early.push(candidate);
-            return;
-        }
-        try {
-            await this.pc.addIceCandidate(candidate);
-        } catch (error) {
-            // One bad candidate is no reason to lose the others, nor is one of an old generation.
-            if (!this.isClosed)
-                console.warn('Candidate refused', candidate.candidate, error);
-        }
-    }
-
-    /** @private */
-    async addEarly() {
-        for (const candidate of this.early.splice(0))
-            await this.addCandidate(candidate);
     }
 
     /** Looks for a new path through the network. */

@@ -18,7 +18,6 @@ export const en = {
     'join.cam.on': 'Camera on',
     'join.cam.off': 'Camera off',
 
-    'fail.title': 'You could not join',
     'fail.not-authorised': 'That name and password do not fit together. Check both and try again.',
     'fail.not-authorised.token': 'This invitation is not valid here, or no longer valid. Ask for a new link.',
     'fail.no-group': 'This meeting does not exist. Check the address, or ask whoever invited you.',
@@ -62,7 +61,6 @@ export const en = {
     'present.revoked': 'Your permission to present was taken back.',
     'op.granted': 'You are now an operator.',
     'op.revoked': 'You are no longer an operator.',
-    'message.denied': 'You do not have permission to write in this meeting.',
 
     'control.mute': 'Mute',
     'control.unmute': 'Unmute',
@@ -86,7 +84,6 @@ export const en = {
     'stage.alone.hint': 'Share the link of this page to invite others.',
     'stage.quiet': 'Nobody is presenting',
     'stage.quiet.hint': 'As soon as somebody turns on a camera or a microphone, you will see it here.',
-    'stage.copy': 'Copy the link',
     'stage.copied': 'The link was copied.',
     'stage.copy-failed': 'The link could not be copied. Here it is: {url}',
 
@@ -122,11 +119,9 @@ export const en = {
     'action.muted': '{who} muted your microphone.',
 
     'chat.everyone': 'Everyone',
-    'chat.to': 'To {who}',
     'chat.private.from': 'private, to you',
     'chat.private.to': 'private, to {who}',
     'chat.server': 'Server',
-    'chat.empty': 'No messages yet',
     'chat.unknown-command': 'There is no command “/{name}”. To send a message that begins with a slash, write two: “//”.',
     'chat.me-empty': 'Write something after /me.',
     'chat.gone': '{who} has left: choose somebody else to write to.',

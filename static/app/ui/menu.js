@@ -64,7 +64,7 @@ export function openMenu(button, items) {
             }
         },
     }, ...entries);
-    document.body.append(menu);
+    (button.closest('aside') ?? document.body).append(menu);
     place(menu, button.getBoundingClientRect());
     button.setAttribute('aria-expanded', 'true');
     document.addEventListener('pointerdown', outside, true);
