@@ -1,8 +1,10 @@
 //! The ICE agent of one peer connection (RFC 8445, trickle by RFC 8838).
 
 use super::Path;
+use super::demux::stun_route;
 use super::description::IceCredentials;
 use super::identity::Identity;
+use super::stun;
 use bytes::BytesMut;
 use rtc_ice::agent::agent_config::AgentConfig;
 use rtc_ice::agent::{Agent, Event};
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// More candidates than a real browser has; each costs checks.
 const MAX_REMOTE_CANDIDATES: usize = 32;
+/// Addresses that the other end may be seen at, candidates included.
+const MAX_ADDRESSES: usize = 64;
 /// Consent freshness (RFC 7675): a request at least every 5 s.
 const KEEPALIVE: Duration = Duration::from_secs(4);
 const DISCONNECTED: Duration = Duration::from_secs(6);
@@ -54,6 +58,8 @@ pub(super) struct Ice {
     started: bool,
     next_tick: Option<Instant>,
     remote_candidates: usize,
+    local: IceCredentials,
+    remote: Option<IceCredentials>,
 }
 
 impl Ice {
@@ -94,6 +100,8 @@ impl Ice {
             started: false,
             next_tick: None,
             remote_candidates: 0,
+            local: credentials.clone(),
+            remote: None,
         };
         ice.add_locals(locals)?;
         Ok(ice)
@@ -133,6 +141,7 @@ impl Ice {
     ) -> Result<(), IceError> {
         self.started = true;
         self.next_tick = Some(now);
+        self.remote = Some(remote.clone());
         self.agent
             .start_connectivity_checks(
                 now,
@@ -156,6 +165,8 @@ impl Ice {
         self.connected = false;
         self.started = false;
         self.remote_candidates = 0;
+        self.local = credentials.clone();
+        self.remote = None;
         self.agent
             .restart(
                 now,
@@ -204,6 +215,11 @@ impl Ice {
         from: SocketAddr,
         data: &[u8],
     ) -> bool {
+        // The library acts on some of what a message says (a conflict of roles) before it looks
+        // whether it is authentic, and takes whatever comes from the port of mDNS for true.
+        if !self.knows_password(data) || !self.has_room_for(from) {
+            return false;
+        }
         let message = TaggedBytesMut {
             now,
             transport: context(local, from),
@@ -214,6 +230,25 @@ impl Ice {
             self.next_tick = self.agent.poll_timeout();
         }
         authentic
+    }
+
+    /// Whether a request proves to know our password, or an answer the other end's.
+    fn knows_password(&self, data: &[u8]) -> bool {
+        let (Some(route), Some(remote)) = (stun_route(data), &self.remote) else {
+            return false;
+        };
+        let password = if route.request {
+            &self.local.pwd
+        } else {
+            &remote.pwd
+        };
+        stun::is_authentic(data, password)
+    }
+
+    /// An address that is new makes a candidate, of which there is no end.
+    fn has_room_for(&self, from: SocketAddr) -> bool {
+        let known = self.agent.get_remote_candidates();
+        known.len() < MAX_ADDRESSES || known.iter().any(|candidate| candidate.addr() == from)
     }
 
     /// Sends checks that are due.

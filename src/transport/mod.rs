@@ -9,6 +9,7 @@ pub mod identity;
 pub mod peer;
 pub mod sdp;
 pub mod srtp;
+mod stun;
 
 pub use ice::IceError;
 
