@@ -58,3 +58,48 @@ fn a_seed_decides_everything() {
     assert_eq!(first, bad_meeting(seed));
     assert_ne!(first, bad_meeting(seed.wrapping_add(1)));
 }
+
+#[test]
+fn handshakes_get_through_bad_lines() {
+    for (seed, loss, delay) in [
+        (20, 0.2, 20),
+        (21, 0.2, 300),
+        (22, 0.4, 50),
+        (23, 0.05, 600),
+    ] {
+        let mut times = Vec::new();
+        let mut failed = 0;
+        for round in 0..8 {
+            let mut world = world(seed + 100 * round);
+            let meeting = Meeting::new(&mut world, 3, line(loss, millis(delay)));
+            for publisher in &meeting.publishers {
+                world.pause(*publisher, true).unwrap();
+            }
+            world.run_for(secs(30)).unwrap();
+            for client in meeting.all() {
+                let report = world.client(client);
+                match report.connected {
+                    Some(at) => times.push(at),
+                    // One end says so, rather than both wait for ever.
+                    None => assert!(
+                        !report.failures.is_empty() || world.failures(0) > 0,
+                        "{client:?} hangs"
+                    ),
+                }
+                failed += usize::from(report.connected.is_none());
+            }
+        }
+        times.sort();
+        let line = format!("loss {loss}, delay {delay} ms: {failed} failed");
+        // A flight that is lost seven times over is given up.
+        assert!(failed <= if loss > 0.3 { 4 } else { 0 }, "{line}");
+        let slowest = times[times.len() - 1];
+        assert!(slowest < secs(15), "{line}, the slowest took {slowest:?}");
+        let median = times[times.len() / 2];
+        let round_trips = millis(2 * delay) * 8 + millis(1_500);
+        assert!(
+            loss > 0.3 || median < round_trips,
+            "{line}, the median took {median:?}"
+        );
+    }
+}

@@ -305,7 +305,9 @@ impl Endpoint {
                 self.transport
                     .handle_stun(now, identity, &[self.address], path, data);
             }
-            20..=63 => self.transport.handle_dtls(now, path, data),
+            20..=63 => {
+                self.transport.handle_dtls(now, path, data);
+            }
             _ => {}
         }
     }

@@ -54,6 +54,11 @@ impl Shard {
         let authentic = peer
             .transport
             .handle_stun(now, identity, locals, path, data);
+        peer.rtt = match place {
+            // A publisher sends no reports on what it receives: there is nothing.
+            Place::Up(_) => peer.transport.rtt(),
+            Place::Down(_) => peer.rtt.or(peer.transport.rtt()),
+        };
         if !authentic {
             self.drops.count(Drop::StunRefused);
         } else if self.routes.authenticated(now, path, place)
@@ -74,8 +79,10 @@ impl Shard {
         let Some(place) = self.place_of(&path) else {
             return self.drops.count(Drop::UnknownSource);
         };
-        if let Some(peer) = self.peer_mut(place) {
-            peer.transport.handle_dtls(now, path, data);
+        if let Some(peer) = self.peer_mut(place)
+            && !peer.transport.handle_dtls(now, path, data)
+        {
+            self.drops.count(Drop::DtlsMalformed);
         }
         self.after_transport(now, place);
     }
@@ -120,7 +127,7 @@ impl Shard {
         if track.is_pending_full() {
             self.flush.is_urgent = true;
         }
-        if received.loss {
+        if received.due {
             self.schedule(Place::Up(index));
         }
         Ok(())

@@ -1,14 +1,17 @@
 //! The DTLS association of one peer connection, until it has given up its SRTP keys.
 
+mod record;
+
 use super::description::Fingerprint;
-use super::identity::Identity;
+use super::identity::{FLIGHT_INTERVAL, Identity};
 use super::srtp::{Keying, Opener, Profile, Sealer};
+use record::{Sieve, Sifted};
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The endpoint names associations by address, but ICE may move this one: it has a fixed name.
 const OTHER_END: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(0, 0, 0, 1), 1));
@@ -35,8 +38,13 @@ pub(super) struct Keys {
     pub(super) opener: Opener,
 }
 
+/// The longest time between two repetitions of a flight.
+const MAX_INTERVAL: Duration = Duration::from_secs(4);
+
 /// What a datagram led to.
 pub(super) enum Outcome {
+    /// Nothing: some of it is no DTLS record.
+    Malformed,
     /// Nothing that others need to know.
     Progress,
     /// The handshake is done.
@@ -50,6 +58,10 @@ pub(super) struct Dtls {
     endpoint: Endpoint,
     is_client: bool,
     fingerprint: Fingerprint,
+    sieve: Sieve,
+    finished: bool,
+    /// Repetitions of the current flight.
+    repeats: u32,
 }
 
 impl Dtls {
@@ -61,6 +73,9 @@ impl Dtls {
             endpoint,
             is_client: false,
             fingerprint,
+            sieve: Sieve::default(),
+            finished: false,
+            repeats: 0,
         }
     }
 
@@ -81,6 +96,9 @@ impl Dtls {
             endpoint,
             is_client: true,
             fingerprint,
+            sieve: Sieve::default(),
+            finished: false,
+            repeats: 0,
         })
     }
 
@@ -94,7 +112,20 @@ impl Dtls {
         now: Instant,
         data: &[u8],
     ) -> Result<Outcome, DtlsError> {
-        let events = match self.endpoint.read(now, OTHER_END, None, data.into()) {
+        let Sifted { fresh, malformed } = self.sieve.sift(data, self.finished);
+        let mut outcome = if malformed {
+            Outcome::Malformed
+        } else {
+            Outcome::Progress
+        };
+        if fresh.is_empty() {
+            return Ok(outcome);
+        }
+        self.repeats = 0;
+        let events = match self
+            .endpoint
+            .read(now, OTHER_END, None, fresh.as_slice().into())
+        {
             Ok(events) => events,
             Err(error) => {
                 // A forged record must not end the association: only what DTLS itself declares
@@ -103,14 +134,16 @@ impl Dtls {
                 return if matches!(error, rtc_shared::error::Error::ErrAlertFatalOrClose) {
                     Err(DtlsError::Handshake(error.to_string()))
                 } else {
-                    Ok(Outcome::Progress)
+                    Ok(outcome)
                 };
             }
         };
-        let mut outcome = Outcome::Progress;
         for event in events {
             match event {
-                EndpointEvent::HandshakeComplete => outcome = Outcome::Keys(self.keys()?),
+                EndpointEvent::HandshakeComplete => {
+                    self.finished = true;
+                    outcome = Outcome::Keys(self.keys()?);
+                }
                 EndpointEvent::PeerClosed => return Ok(Outcome::Closed),
                 // There is no data channel: nothing to read.
                 _ => {}
@@ -158,8 +191,13 @@ impl Dtls {
     ///
     /// # Errors
     /// When it was sent often enough.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
-        if self.poll_timeout().is_some_and(|at| at <= now) {
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        rtt: Option<Duration>,
+    ) -> Result<(), DtlsError> {
+        if self.poll_timeout(rtt).is_some_and(|at| at <= now) {
+            self.repeats += 1;
             self.endpoint
                 .handle_timeout(OTHER_END, now)
                 .map_err(|error| DtlsError::Handshake(error.to_string()))?;
@@ -167,16 +205,23 @@ impl Dtls {
         Ok(())
     }
 
-    /// When the next flight is due.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout(&OTHER_END)
+    /// When the next flight is due. The library repeats at even intervals, and only so often;
+    /// here they grow, from what the round trip allows, so that a slow or bad path is not given
+    /// up too soon.
+    pub(super) fn poll_timeout(&self, rtt: Option<Duration>) -> Option<Instant> {
+        let due = self.endpoint.poll_timeout(&OTHER_END)?;
+        let patience = rtt.map_or(FLIGHT_INTERVAL, |rtt| (rtt + rtt / 2).max(FLIGHT_INTERVAL));
+        let interval = patience
+            .mul_f64(1.5_f64.powi(self.repeats.min(16).cast_signed()))
+            .min(MAX_INTERVAL);
+        Some(due + interval.saturating_sub(FLIGHT_INTERVAL))
     }
 
     /// The next datagram to send.
     pub(super) fn poll_transmit(&mut self) -> Option<bytes::BytesMut> {
-        self.endpoint
-            .poll_transmit()
-            .map(|transmit| transmit.message)
+        let datagram = self.endpoint.poll_transmit()?.message;
+        self.sieve.sent(&datagram);
+        Some(datagram)
     }
 
     /// Says goodbye to the other end.

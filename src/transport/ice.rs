@@ -15,12 +15,15 @@ use rtc_ice::network_type::NetworkType;
 use rtc_ice::state::ConnectionState;
 use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use sansio::Protocol;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// More candidates than a real browser has; each costs checks.
 const MAX_REMOTE_CANDIDATES: usize = 32;
+/// Requests whose answers tell the round-trip time.
+const MAX_REQUESTS: usize = 16;
 /// Addresses that the other end may be seen at, candidates included.
 const MAX_ADDRESSES: usize = 64;
 /// Consent freshness (RFC 7675): a request at least every 5 s.
@@ -60,6 +63,9 @@ pub(super) struct Ice {
     remote_candidates: usize,
     local: IceCredentials,
     remote: Option<IceCredentials>,
+    /// The last requests that were sent, and when.
+    requests: VecDeque<([u8; 12], Instant)>,
+    rtt: Option<Duration>,
 }
 
 impl Ice {
@@ -102,6 +108,8 @@ impl Ice {
             remote_candidates: 0,
             local: credentials.clone(),
             remote: None,
+            requests: VecDeque::with_capacity(MAX_REQUESTS),
+            rtt: None,
         };
         ice.add_locals(locals)?;
         Ok(ice)
@@ -226,10 +234,36 @@ impl Ice {
             message: BytesMut::from(data),
         };
         let authentic = self.agent.handle_read(message).is_ok();
+        if authentic {
+            self.measure(now, data);
+        }
         if !self.connected && self.started {
             self.next_tick = self.agent.poll_timeout();
         }
         authentic
+    }
+
+    /// Learns the round-trip time from an answer.
+    fn measure(&mut self, now: Instant, data: &[u8]) {
+        let Some(route) = stun_route(data).filter(|route| !route.request) else {
+            return;
+        };
+        let sent = self
+            .requests
+            .iter()
+            .find(|(transaction, _)| *transaction == route.transaction);
+        if let Some((_, sent)) = sent {
+            let measured = now.saturating_duration_since(*sent);
+            self.rtt = Some(
+                self.rtt
+                    .map_or(measured, |rtt| (rtt * 3 + measured).div_f64(4.0)),
+            );
+        }
+    }
+
+    /// The round-trip time to the other end, smoothed, once a check was answered.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.rtt
     }
 
     /// Whether a request proves to know our password, or an answer the other end's.
@@ -277,13 +311,18 @@ impl Ice {
 
     /// The next check or answer to send: from which local address, to which remote one.
     pub(super) fn poll_transmit(&mut self) -> Option<(SocketAddr, SocketAddr, BytesMut)> {
-        self.agent.poll_write().map(|message| {
-            (
-                message.transport.local_addr,
-                message.transport.peer_addr,
-                message.message,
-            )
-        })
+        let message = self.agent.poll_write()?;
+        if let Some(route) = stun_route(&message.message).filter(|route| route.request) {
+            if self.requests.len() == MAX_REQUESTS {
+                self.requests.pop_front();
+            }
+            self.requests.push_back((route.transaction, message.now));
+        }
+        Some((
+            message.transport.local_addr,
+            message.transport.peer_addr,
+            message.message,
+        ))
     }
 
     /// What happened.

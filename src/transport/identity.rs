@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// How long a DTLS flight may stay unanswered before it is sent again. RFC 6347 says 1 s for the
 /// wide internet; a meeting begins sooner when a lost flight costs less.
-const FLIGHT_INTERVAL: Duration = Duration::from_millis(400);
+pub(super) const FLIGHT_INTERVAL: Duration = Duration::from_millis(400);
 /// Room for the headers of IP, UDP and a tunnel.
 const DTLS_MTU: usize = 1_200;
 

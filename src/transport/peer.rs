@@ -8,7 +8,7 @@ use super::srtp::{Opener, Sealer};
 use super::{Path, Transmit};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Which end of the peer connection made the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,12 +146,16 @@ impl Transport {
         authentic
     }
 
-    /// Takes a DTLS datagram that came from an address that ICE has authenticated.
-    pub fn handle_dtls(&mut self, now: Instant, path: Path, data: &[u8]) {
-        let Some(dtls) = &mut self.dtls else { return };
+    /// Takes a DTLS datagram that came from an address that ICE has authenticated; false if some
+    /// of it is no DTLS, or comes when none is expected.
+    pub fn handle_dtls(&mut self, now: Instant, path: Path, data: &[u8]) -> bool {
+        let Some(dtls) = &mut self.dtls else {
+            return false;
+        };
         self.early = Some(path);
         match dtls.handle_datagram(now, data) {
             Ok(Outcome::Progress) => {}
+            Ok(Outcome::Malformed) => return false,
             Ok(Outcome::Keys(keys)) => {
                 let Keys { sealer, opener } = *keys;
                 self.sealer = Some(sealer);
@@ -165,6 +169,7 @@ impl Transport {
                 .events
                 .push_back(TransportEvent::Failed(error.to_string())),
         }
+        true
     }
 
     fn after_ice(&mut self, now: Instant, identity: &Identity, locals: &[SocketAddr]) {
@@ -215,7 +220,7 @@ impl Transport {
         self.ice.handle_timeout(now);
         self.after_ice(now, identity, locals);
         if let Some(dtls) = &mut self.dtls
-            && let Err(error) = dtls.handle_timeout(now)
+            && let Err(error) = dtls.handle_timeout(now, self.ice.rtt())
         {
             self.dtls = None;
             self.events
@@ -225,7 +230,8 @@ impl Transport {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let dtls = self.dtls.as_ref().and_then(Dtls::poll_timeout);
+        let rtt = self.ice.rtt();
+        let dtls = self.dtls.as_ref().and_then(|dtls| dtls.poll_timeout(rtt));
         [self.ice.poll_timeout(), dtls].into_iter().flatten().min()
     }
 
@@ -250,6 +256,11 @@ impl Transport {
     /// What happened.
     pub fn poll_event(&mut self) -> Option<TransportEvent> {
         self.events.pop_front()
+    }
+
+    /// The round-trip time that ICE has measured, smoothed.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.ice.rtt()
     }
 
     /// Where media goes.

@@ -8,6 +8,7 @@
     reason = "each test takes what it needs, and a world that cannot be made is a failed test"
 )]
 
+use perikon::shard::Event;
 use perikon::sim::{
     ClientId, HostId, LinkConfig, ReceiverConfig, SenderConfig, TrackReport, World, WorldConfig,
 };
@@ -22,6 +23,16 @@ pub const VIDEO: usize = 1;
 pub struct Seeded {
     world: World,
     seed: u64,
+}
+
+impl Seeded {
+    /// How many peer connections a shard has given up.
+    pub fn failures(&self, shard: usize) -> usize {
+        let events = self.world.shard_events(shard).iter();
+        events
+            .filter(|(_, event)| matches!(event, Event::Failed { .. }))
+            .count()
+    }
 }
 
 impl Drop for Seeded {
@@ -138,11 +149,18 @@ impl Meeting {
     }
 }
 
+impl Meeting {
+    pub fn all(&self) -> impl Iterator<Item = ClientId> {
+        let receivers = self.receivers.iter().map(|(_, receiver)| *receiver);
+        self.publishers.iter().copied().chain(receivers)
+    }
+}
+
 /// A receiver that knows the round trip of its line.
 pub fn receiver(link: LinkConfig) -> ReceiverConfig {
     ReceiverConfig {
         rtt: (link.delay * 2 + link.jitter).max(millis(30)),
-        patience: millis(10).max(link.reordering_delay.min(millis(40))),
+        patience: millis(10).max(link.reordering_delay.min(millis(40)) + millis(2)),
         ..ReceiverConfig::default()
     }
 }
