@@ -44,8 +44,8 @@ pub enum Refusal {
 pub struct Received {
     /// A keyframe begins with it.
     pub keyframe: bool,
-    /// Something before it is missing: [`UpTrack::poll_nack`] has a time.
-    pub loss: bool,
+    /// Something is to be asked of the publisher: [`UpTrack::next_poll`] has a time.
+    pub due: bool,
 }
 
 /// One received track.
@@ -235,7 +235,7 @@ impl UpTrack {
         self.pending.push(seqno);
         Ok(Received {
             keyframe,
-            loss: self.loss.missing() > 0,
+            due: self.next_poll().is_some(),
         })
     }
 
@@ -355,8 +355,10 @@ impl UpTrack {
             .then(|| self.keyframes.command())
     }
 
-    /// When [`Self::poll_nack`] or [`Self::poll_keyframe`] is due.
+    /// When [`Self::poll_nack`] or [`Self::poll_keyframe`] is due. Never while nobody is known
+    /// who could be asked.
     pub fn next_poll(&self) -> Option<Instant> {
+        self.ssrc?;
         let nack = if self.config.feedback.nack {
             self.loss.next_poll()
         } else {

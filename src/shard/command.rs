@@ -11,6 +11,9 @@ use crate::transport::description::{IceCredentials, RemoteTransport};
 use crate::transport::peer::{Role, Transport};
 use std::time::Instant;
 
+/// Credentials of one peer that are remembered: those in force, and those offered.
+const MAX_UFRAGS: usize = 4;
+
 impl Shard {
     /// Takes a command. What cannot be done is an [`Event::Failed`] of its peer, or counted.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
@@ -44,10 +47,8 @@ impl Shard {
                 self.accept_down(now, peer, remote, tracks);
             }
             Command::RestartDown { peer, local } => {
-                if let Some((place, peer)) = self.find(peer) {
-                    peer.ufrags.push(local.ufrag.clone());
-                    peer.transport.stage_restart(local.clone());
-                    self.routes.add_ufrag(local.ufrag, place);
+                if let Some((place, _)) = self.find(peer) {
+                    self.stage_restart(place, local);
                 }
             }
             Command::AddCandidate { peer, candidate } => {
@@ -74,6 +75,21 @@ impl Shard {
             return None;
         };
         self.peer_mut(place).map(|peer| (place, peer))
+    }
+
+    /// The peer is reached by new credentials too. Of the old ones, the last are kept: checks
+    /// may be under way.
+    fn stage_restart(&mut self, place: Place, local: IceCredentials) {
+        let Some(peer) = self.peer_mut(place) else {
+            return;
+        };
+        peer.ufrags.push(local.ufrag.clone());
+        let oldest = (peer.ufrags.len() > MAX_UFRAGS).then(|| peer.ufrags.remove(0));
+        peer.transport.stage_restart(local.clone());
+        if let Some(oldest) = oldest {
+            self.routes.remove_ufrag(&oldest);
+        }
+        self.routes.add_ufrag(local.ufrag, place);
     }
 
     fn fail(&mut self, peer: PeerId, reason: &dyn std::fmt::Display) {
@@ -126,14 +142,12 @@ impl Shard {
         restart: Option<(IceCredentials, RemoteTransport)>,
         tracks: Vec<UpTrackConfig>,
     ) {
-        let Some((place, peer)) = self.find(id) else {
+        let Some((place, _)) = self.find(id) else {
             return;
         };
         let mut new_remote = None;
         if let Some((local, remote)) = restart {
-            peer.ufrags.push(local.ufrag.clone());
-            peer.transport.stage_restart(local.clone());
-            self.routes.add_ufrag(local.ufrag, place);
+            self.stage_restart(place, local);
             new_remote = Some(remote);
         }
         let Place::Up(index) = place else { return };

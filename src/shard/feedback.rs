@@ -26,6 +26,14 @@ impl Shard {
         let Self {
             ups, downs, clock, ..
         } = self;
+        // What is written is taken for asked: only to where it can be sent.
+        let peer = match place {
+            Place::Up(index) => ups.get_mut(index as usize)?.peer.as_mut()?,
+            Place::Down(index) => &mut downs.get_mut(index as usize)?.peer,
+        };
+        peer.feedback_due = false;
+        let path = peer.transport.path()?;
+        peer.transport.sealer()?;
         let buffer = &mut space[..MAX_DATAGRAM - RTCP_OVERHEAD];
         let (peer, written) = match place {
             Place::Up(index) => {
@@ -40,9 +48,7 @@ impl Shard {
                 (&mut down.peer, written)
             }
         };
-        peer.feedback_due = false;
         let len = written?;
-        let path = peer.transport.path()?;
         let len = peer.transport.sealer()?.seal_rtcp(space, len).ok()?;
         Some((path, len))
     }

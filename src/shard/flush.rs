@@ -48,7 +48,7 @@ pub(crate) struct Flush {
     pub(crate) transmits: VecDeque<Transmit>,
     /// Peers that are due RTCP.
     feedback: Vec<Place>,
-    resends: Vec<Resend>,
+    resends: VecDeque<Resend>,
     replays: Vec<Replay>,
     /// Tracks with packets that came since the last flush.
     active: Vec<(u32, u16)>,
@@ -69,12 +69,17 @@ impl Flush {
     pub(crate) fn resend(&mut self, resend: Resend) -> bool {
         let room = self.resends.len() < MAX_RESENDS;
         if room {
-            self.resends.push(resend);
+            self.resends.push_back(resend);
         }
         room
     }
 
     pub(crate) fn replay(&mut self, down: u32, track: u16, next: u64, last: u64) {
+        let waits = |replay: &Replay| (replay.down, replay.track) == (down, track);
+        if self.replays.iter().any(waits) {
+            // Accepted again before the first was sent.
+            return;
+        }
         self.replays.push(Replay {
             down,
             track,
@@ -148,11 +153,11 @@ impl Shard {
     }
 
     fn write_resends(&mut self, batch: &mut Batch) -> bool {
-        while let Some(resend) = self.flush.resends.last().copied() {
+        while let Some(resend) = self.flush.resends.front().copied() {
             let Some(space) = batch.space() else {
                 return true;
             };
-            self.flush.resends.pop();
+            self.flush.resends.pop_front();
             let Some(down) = self.downs.get_mut(resend.down as usize) else {
                 continue;
             };

@@ -127,7 +127,8 @@ impl Shard {
                 };
                 let media = up.tracks.iter().any(|track| due(track.next_poll()));
                 let Some(peer) = &mut up.peer else { return };
-                (peer, media)
+                let connected = peer.next_report.is_some();
+                (peer, media && connected)
             }
             Place::Down(index) => {
                 let Some(down) = self.downs.get_mut(index as usize) else {

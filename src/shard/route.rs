@@ -49,6 +49,10 @@ impl Routes {
         self.ufrags.insert(ufrag, place);
     }
 
+    pub(crate) fn remove_ufrag(&mut self, ufrag: &str) {
+        self.ufrags.remove(ufrag);
+    }
+
     /// ICE has authenticated a path for a peer. True if it is new to it.
     pub(crate) fn authenticated(&mut self, now: Instant, path: Path, place: Place) -> bool {
         match self.paths.get_mut(&path) {
