@@ -46,7 +46,7 @@ impl Lossy {
                     // RTP, not RTCP (RFC 5761).
                     let media = datagram[0] >> 6 == 2 && !(192..=223).contains(&datagram[1]);
                     let seqno = [datagram[2], datagram[3]];
-                    if media && seen.insert(seqno) && seen.len() as u64 % nth == 0 {
+                    if media && seen.insert(seqno) && (seen.len() as u64).is_multiple_of(nth) {
                         lost.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }

@@ -141,20 +141,19 @@ impl Member {
         let parameters = RTCRtpCodecParameters {
             rtp_codec: codec(),
             payload_type: 96,
-            ..Default::default()
         };
         media
             .register_codec(parameters, RtpCodecKind::Video)
             .unwrap();
         let registry = register_default_interceptors(Registry::new(), &mut media).unwrap();
-        let connection = PeerConnectionBuilder::new()
+        let building = PeerConnectionBuilder::new()
             .with_media_engine(media)
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(observer))
             .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
-            .build()
-            .await
-            .unwrap();
+            .build();
+        // The crate's future is large.
+        let connection = Box::pin(building).await.unwrap();
         let video = TrackLocalStaticRTP::new(MediaStreamTrack::new(
             "stream".to_owned(),
             "video".to_owned(),
