@@ -55,6 +55,8 @@ pub struct UpTrack {
     sequence: Sequence,
     /// Added to this SSRC's numbers so that they go on where the last SSRC's ended.
     seqno_shift: u64,
+    /// The first number of this SSRC: those below belong to the last.
+    floor: u64,
     timestamp_shift: u32,
     highest: Option<u64>,
     last_timestamp: u32,
@@ -93,6 +95,7 @@ impl UpTrack {
             ssrc: config.ssrc,
             sequence: Sequence::default(),
             seqno_shift: 0,
+            floor: 0,
             timestamp_shift: 0,
             highest: None,
             last_timestamp: 0,
@@ -171,7 +174,12 @@ impl UpTrack {
             self.bind(now, header, extended);
         }
         self.sequence.accept(extended);
-        let seqno = extended + self.seqno_shift;
+        let seqno = extended.wrapping_add(self.seqno_shift);
+        if seqno < self.floor {
+            // Sent before the first that arrived: its number stands for a packet of the last
+            // SSRC, and no number may ever stand for two.
+            return Err(Refusal::Stale);
+        }
         let timestamp = header.timestamp.wrapping_add(self.timestamp_shift);
         scratch[4..8].copy_from_slice(&timestamp.to_be_bytes());
         self.keep(now, header, seqno, timestamp, header_len, &scratch[..len])
@@ -205,8 +213,10 @@ impl UpTrack {
             self.reception.restart();
             self.request_keyframe(now);
         }
+        // As the publisher counts, for its reports.
+        let extended = seqno.wrapping_sub(self.seqno_shift);
         self.reception
-            .receive(Sequence::roc_index(seqno), timestamp, now);
+            .receive(Sequence::roc_index(extended), timestamp, now);
 
         if self.cache.is_overtaken(seqno) {
             return Err(Refusal::Stale);
@@ -284,7 +294,9 @@ impl UpTrack {
                 elapsed.as_micros() as u64 * u64::from(self.config.codec.clock_rate()) / 1_000_000;
             let next = self.last_timestamp.wrapping_add((ticks as u32).max(1));
             self.timestamp_shift = next.wrapping_sub(header.timestamp);
-            self.seqno_shift = (highest + 1).saturating_sub(extended);
+            self.floor = highest + 1;
+            self.seqno_shift = self.floor.wrapping_sub(extended);
+            self.reception.restart();
             self.sender_report = None;
             // The new SSRC knows nothing of the old one's packets.
             self.loss.abandon();
