@@ -133,7 +133,7 @@ impl Client {
 
     fn handle_rtp(&mut self, now: Instant, data: &[u8]) {
         let Some(opener) = self.endpoint.transport.opener() else {
-            self.report.stray += 1;
+            self.report.before_keys += 1;
             return;
         };
         let taken = match &mut self.media {
@@ -145,7 +145,7 @@ impl Client {
 
     fn handle_rtcp(&mut self, now: Instant, data: &mut [u8]) {
         let Some(opener) = self.endpoint.transport.opener() else {
-            self.report.stray += 1;
+            self.report.before_keys += 1;
             return;
         };
         let Ok(len) = opener.open_rtcp(data) else {

@@ -68,14 +68,12 @@ impl Decoder {
     pub(super) fn decode(&mut self) -> Decoded {
         let mut decoded = Decoded::default();
         loop {
-            let first = match self.next {
-                Some(next) => next,
-                None => match self.complete_keyframe() {
-                    Some(first) => first,
-                    None => return decoded,
-                },
-            };
-            let Some(last) = self.end_of(first) else {
+            let next = self
+                .next
+                .and_then(|next| Some((next, self.end_of(next)?)))
+                // A later keyframe is shown rather than nothing.
+                .or_else(|| self.complete_keyframe());
+            let Some((first, last)) = next else {
                 return decoded;
             };
             let Some(piece) = self.pieces.get(&first).copied() else {
@@ -91,12 +89,11 @@ impl Decoder {
         }
     }
 
-    fn complete_keyframe(&self) -> Option<u64> {
+    fn complete_keyframe(&self) -> Option<(u64, u64)> {
         self.pieces
             .iter()
             .filter(|(_, piece)| piece.start && piece.keyframe)
-            .map(|(first, _)| *first)
-            .find(|first| self.end_of(*first).is_some())
+            .find_map(|(first, _)| Some((*first, self.end_of(*first)?)))
     }
 
     /// The last packet of the frame that begins with `first`, if all of it is there.

@@ -67,7 +67,8 @@ struct Track {
     payload_type: u8,
     sequence: Sequence,
     reception: Reception,
-    highest: Option<u64>,
+    /// The first number that arrived, and the highest.
+    range: Option<(u64, u64)>,
     /// The sender's number less that of the packet, once known: the server never leaves one out.
     distance: Option<i128>,
     seen: BTreeSet<u64>,
@@ -109,7 +110,7 @@ impl Receiver {
                 payload_type: down.payload_type,
                 sequence: Sequence::default(),
                 reception: Reception::new(now, clock_rate(*kind)),
-                highest: None,
+                range: None,
                 distance: None,
                 seen: BTreeSet::new(),
                 missing: BTreeMap::new(),
@@ -336,17 +337,21 @@ impl Track {
 
     /// Notes what is missing before a packet. True if the packet itself was asked for.
     fn find_missing(&mut self, now: Instant, config: &ReceiverConfig, seqno: u64) -> bool {
-        let Some(highest) = self.highest else {
-            self.highest = Some(seqno);
+        let Some((first, highest)) = self.range else {
+            self.range = Some((seqno, seqno));
             return false;
         };
-        if seqno < highest {
-            return self
-                .missing
-                .remove(&seqno)
-                .is_some_and(|missing| missing.asked);
+        if seqno < first {
+            self.report.early += 1;
+            return false;
         }
-        self.highest = Some(seqno);
+        if seqno < highest {
+            let missing = self.missing.remove(&seqno);
+            // Too late, but here after all.
+            self.report.given_up -= u64::from(missing.is_none());
+            return missing.is_none_or(|missing| missing.asked);
+        }
+        self.range = Some((first, seqno));
         if seqno - highest > MAX_GAP {
             self.report.jumps += 1;
             return false;

@@ -10,8 +10,10 @@ pub struct TrackReport {
     pub received: u64,
     /// The sender's number of the first that arrived, and of the highest.
     pub range: Option<(u64, u64)>,
-    /// Packets after the first that were given up: they never arrived.
+    /// Packets after the first that never arrived, though they are no longer asked for.
     pub given_up: u64,
+    /// Packets from before the first that arrived, overtaken by it.
+    pub early: u64,
     /// Packets that are missing now and still asked for.
     pub missing: u64,
     /// Packets that arrived more than once, and were refused as SRTP demands.
@@ -106,7 +108,9 @@ pub struct ClientReport {
     pub receiver_reports: u64,
     /// RTCP that could not be opened or read.
     pub bad_rtcp: u64,
-    /// RTP that no track of the client expects, or that came before keys.
+    /// RTP and RTCP that came before keys.
+    pub before_keys: u64,
+    /// RTP that no track of the client expects, and datagrams of no protocol.
     pub stray: u64,
 }
 
