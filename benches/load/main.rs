@@ -6,7 +6,8 @@
 //! | `options` | the command line |
 //! | `scenario` | a run, from the first join to the last leave |
 //! | `session`, `client` | one client of the WebSocket protocol, and its connection |
-//! | `media` | the thread that sends and receives: its schedule and its sockets |
+//! | `description` | what clients say of their streams |
+//! | `media`, `thread` | the thread that sends and receives: its schedule and its sockets |
 //! | `endpoint`, `publisher`, `receiver` | one peer connection, and its two kinds |
 //! | `payload` | what packets carry, and whether it arrived |
 //! | `socket` | the kernel's interface |
@@ -14,6 +15,7 @@
 //! | `server` | a server of this package, while the test lasts |
 
 mod client;
+mod description;
 mod endpoint;
 mod figures;
 mod media;
@@ -27,6 +29,7 @@ mod scenario;
 mod server;
 mod session;
 mod socket;
+mod thread;
 
 use clap::Parser as _;
 use client::ClientError;
