@@ -3,7 +3,7 @@
 use super::figures::Figures;
 use super::publisher::Publisher;
 use super::receiver::{Receiver, Taken};
-use super::socket::{Burst, Sender};
+use super::socket::{Burst, Sender, wall_clock};
 use perikon::media::feedback::{NtpClock, Report, Reports};
 use perikon::transport::Path;
 use perikon::transport::demux::{Protocol, demux};
@@ -219,6 +219,9 @@ impl Endpoint {
                 TransportEvent::Connected => {
                     self.connected = true;
                     self.next_report = Some(now + REPORT_INTERVAL);
+                    if let Role::Receive(receiver) = &mut self.role {
+                        receiver.connected(wall_clock());
+                    }
                     let _ = self.events.send(Event::Connected(self.id));
                 }
                 TransportEvent::Moved => {}

@@ -43,7 +43,7 @@ pub(crate) struct Receiver {
     tracks: Vec<Track>,
     ssrc: u32,
     care: Care,
-    /// Wall clock when it was made: what was sent before is a replay.
+    /// Wall clock when it was connected: what was sent before is a replay.
     since: u64,
 }
 
@@ -83,14 +83,19 @@ pub(crate) enum Taken {
 }
 
 impl Receiver {
-    pub(crate) fn new(formats: Vec<Format>, ssrc: u32, care: Care, since: u64) -> Self {
+    pub(crate) fn new(formats: Vec<Format>, ssrc: u32, care: Care) -> Self {
         Self {
             formats,
             tracks: Vec::new(),
             ssrc,
             care,
-            since,
+            since: u64::MAX,
         }
+    }
+
+    /// There are a path and keys since this time of the wall clock.
+    pub(crate) fn connected(&mut self, since: u64) {
+        self.since = self.since.min(since);
     }
 
     /// Another offer for the same stream was answered.

@@ -9,7 +9,7 @@ use super::figures::{Figures, Live, LiveValues, Snapshot};
 use super::media::{Command, NewEndpoint, Work};
 use super::publisher::Publisher;
 use super::receiver::Receiver;
-use super::socket::{self, Burst, Reader, Wake};
+use super::socket::{Burst, Reader, Wake};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use perikon::media::feedback::NtpClock;
@@ -253,8 +253,7 @@ impl Thread {
             ),
             Work::Receive { formats, care } => {
                 let ssrc = rand::random();
-                let since = socket::wall_clock();
-                let receiver = Receiver::new(formats, ssrc, care, since);
+                let receiver = Receiver::new(formats, ssrc, care);
                 (peer::Role::Answerer, Role::Receive(receiver))
             }
         };
