@@ -71,6 +71,8 @@ struct Track {
     range: Option<(u64, u64)>,
     /// The sender's number less that of the packet, once known: the server never leaves one out.
     distance: Option<i128>,
+    /// The highest number, and the sender's.
+    last: Option<(u64, u64)>,
     seen: BTreeSet<u64>,
     missing: BTreeMap<u64, Missing>,
     decoder: Decoder,
@@ -112,6 +114,7 @@ impl Receiver {
                 reception: Reception::new(now, clock_rate(*kind)),
                 range: None,
                 distance: None,
+                last: None,
                 seen: BTreeSet::new(),
                 missing: BTreeMap::new(),
                 decoder: Decoder::default(),
@@ -294,8 +297,7 @@ impl Track {
         if !self.seen.insert(mark.index) {
             self.report.repeated += 1;
         }
-        let distance = i128::from(mark.index) - i128::from(seqno);
-        self.report.misnumbered += u64::from(*self.distance.get_or_insert(distance) != distance);
+        self.check_number(seqno, mark.index);
         if header.payload_type != self.payload_type || !is_labelled(header, data, &mark) {
             self.report.mislabelled += 1;
         }
@@ -316,6 +318,27 @@ impl Track {
         if self.kind == Kind::Video {
             self.decoder.receive(seqno, &mark, header.marker);
             self.decode(elapsed, now);
+        }
+    }
+
+    /// Numbers follow the sender's. The sender's may jump, as when the track was off for a while,
+    /// but then the server's go on without a gap.
+    fn check_number(&mut self, seqno: u64, index: u64) {
+        let distance = i128::from(index) - i128::from(seqno);
+        let (last_seqno, last_index) = self.last.unwrap_or((seqno, index));
+        match self.distance {
+            Some(known) if known != distance => {
+                if seqno == last_seqno + 1 && index > last_index {
+                    self.report.cuts += 1;
+                    self.distance = Some(distance);
+                } else {
+                    self.report.misnumbered += 1;
+                }
+            }
+            _ => self.distance = Some(distance),
+        }
+        if self.last.is_none_or(|(last, _)| seqno > last) {
+            self.last = Some((seqno, index));
         }
     }
 

@@ -24,6 +24,9 @@ pub struct TrackReport {
     pub corrupted: u64,
     /// Packets whose sequence number does not follow the sender's order.
     pub misnumbered: u64,
+    /// Packets that follow one which the sender had not sent just before, but under the next
+    /// number: the track was off in between.
+    pub cuts: u64,
     /// Packets with another payload type, or header extensions not as they were offered.
     pub mislabelled: u64,
     /// The same contents under another sequence number.
