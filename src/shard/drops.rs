@@ -33,6 +33,8 @@ reasons! {
     StunUnknown => "stun-unknown",
     /// STUN that does not prove that it knows the password, or does not fit ICE's state.
     StunRefused => "stun-refused",
+    /// STUN for one peer on a path that belongs to another.
+    PathTaken => "path-taken",
     /// DTLS records that cannot be read, or that come before ICE has begun.
     DtlsMalformed => "dtls-malformed",
     /// Media before DTLS has agreed on keys.

@@ -40,6 +40,9 @@ impl Shard {
         let Some(place) = place else {
             return self.drops.count(Drop::StunUnknown);
         };
+        if self.routes.is_taken(now, &path, place) {
+            return self.drops.count(Drop::PathTaken);
+        }
         let Self {
             ups,
             downs,
@@ -66,7 +69,7 @@ impl Shard {
         {
             if peer.paths.len() == MAX_PATHS {
                 let oldest = peer.paths.remove(0);
-                self.routes.remove(place, &[oldest], &[]);
+                self.routes.remove_path(place, &oldest);
             }
             if let Some(peer) = self.peer_mut(place) {
                 peer.paths.push(path);

@@ -53,14 +53,21 @@ impl Routes {
         self.ufrags.remove(ufrag);
     }
 
-    /// ICE has authenticated a path for a peer. True if it is new to it.
+    /// The path belongs to another peer, which was heard there not long ago.
+    pub(crate) fn is_taken(&self, now: Instant, path: &Path, place: Place) -> bool {
+        self.paths.get(path).is_some_and(|(owner, seen)| {
+            *owner != place && now.saturating_duration_since(*seen) < PATH_AGE
+        })
+    }
+
+    /// ICE has authenticated a path for a peer, which is not [taken](Self::is_taken). True if it
+    /// is new to it.
     pub(crate) fn authenticated(&mut self, now: Instant, path: Path, place: Place) -> bool {
         match self.paths.get_mut(&path) {
             Some((owner, seen)) if *owner == place => {
                 *seen = now;
                 false
             }
-            Some((_, seen)) if now.saturating_duration_since(*seen) < PATH_AGE => false,
             _ => {
                 self.paths.insert(path, (place, now));
                 true
@@ -93,12 +100,17 @@ impl Routes {
         (self.paths.len(), self.ufrags.len(), transactions)
     }
 
+    /// Forgets that a path leads to a peer.
+    pub(crate) fn remove_path(&mut self, place: Place, path: &Path) {
+        if self.by_path(path) == Some(place) {
+            self.paths.remove(path);
+        }
+    }
+
     /// Forgets a peer.
     pub(crate) fn remove(&mut self, place: Place, paths: &[Path], ufrags: &[String]) {
         for path in paths {
-            if self.by_path(path) == Some(place) {
-                self.paths.remove(path);
-            }
+            self.remove_path(place, path);
         }
         for ufrag in ufrags {
             self.ufrags.remove(ufrag);
