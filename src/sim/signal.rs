@@ -86,6 +86,7 @@ impl World {
             shard,
             peer,
             mapped: address,
+            credentials: [ours.clone(), theirs],
             receives: None,
         });
         self.command(
@@ -188,6 +189,7 @@ impl World {
             shard,
             peer,
             mapped: address,
+            credentials: [ours.clone(), theirs],
             receives: Some(Subscription {
                 tracks: tracks.clone(),
                 answer: answer.clone(),
@@ -292,6 +294,7 @@ impl World {
         };
         let of_client = description(&self.browser, &theirs, theirs_setup, local);
         let of_server = description(&self.server, &ours, ours_setup, server);
+        let credentials = [ours.clone(), theirs.clone()];
         match subscription {
             Some(Subscription { tracks, .. }) => {
                 self.command(shard, Command::RestartDown { peer, local: ours });
@@ -314,6 +317,7 @@ impl World {
             ),
         }
         if let Some(node) = self.clients.get_mut(&client) {
+            node.credentials = credentials;
             if let Some(subscription) = &mut node.receives {
                 subscription.answer.ice = theirs.clone();
             }
@@ -405,6 +409,16 @@ impl World {
         }
         self.settle(client);
         Ok(())
+    }
+
+    /// The SSRCs that a receiver's tracks are sent with, sound first.
+    pub fn ssrcs(&self, client: ClientId) -> Vec<u32> {
+        let subscription = self
+            .clients
+            .get(&client)
+            .and_then(|node| node.receives.as_ref());
+        let tracks = subscription.map_or(&[][..], |subscription| &subscription.tracks);
+        tracks.iter().map(|track| track.ssrc).collect()
     }
 
     /// A packet of a publisher, protected with its keys and under its next number, but not sent.

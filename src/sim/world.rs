@@ -9,6 +9,7 @@ use crate::shard::{
     Batch, Command, Event, PeerId, Shard, ShardConfig, ShardId, ShardSize, ShardStats,
 };
 use crate::transport::demux::{Protocol, demux};
+use crate::transport::description::IceCredentials;
 use crate::transport::identity::{Identity, IdentityError};
 use crate::transport::{IceError, Path};
 use std::cmp::Reverse;
@@ -81,6 +82,8 @@ pub(super) struct ClientNode {
     pub(super) peer: PeerId,
     /// The address that the server sees: that of the NAT, if there is one.
     pub(super) mapped: SocketAddr,
+    /// Of the server, and of the client.
+    pub(super) credentials: [IceCredentials; 2],
     pub(super) receives: Option<super::signal::Subscription>,
     wake: Option<Instant>,
 }
@@ -144,6 +147,7 @@ pub struct World {
     order: u64,
     batch: Batch,
     pub(super) outbox: Outbox,
+    tape: Option<Vec<(ClientId, Vec<u8>)>>,
 }
 
 impl World {
@@ -194,6 +198,7 @@ impl World {
             order: 0,
             batch: Batch::new(),
             outbox: Outbox::new(),
+            tape: None,
         })
     }
 
@@ -265,6 +270,21 @@ impl World {
     /// The address that the server sees a client at.
     pub fn address(&self, client: ClientId) -> Option<SocketAddr> {
         self.clients.get(&client).map(|node| node.mapped)
+    }
+
+    /// The ICE credentials of a client's connection: the server's, and the client's.
+    pub fn credentials_of(&self, client: ClientId) -> Option<&[IceCredentials; 2]> {
+        self.clients.get(&client).map(|node| &node.credentials)
+    }
+
+    /// Every datagram that clients send to shards from now on is kept, lost ones included.
+    pub fn tape(&mut self) {
+        self.tape = Some(Vec::new());
+    }
+
+    /// What was taped until now: who sent what.
+    pub fn taped(&self) -> &[(ClientId, Vec<u8>)] {
+        self.tape.as_deref().unwrap_or_default()
     }
 
     /// What a shard counts.
@@ -524,6 +544,9 @@ impl World {
     }
 
     fn deliver_up(&mut self, client: ClientId, to: SocketAddr, data: Vec<u8>) {
+        if let Some(tape) = &mut self.tape {
+            tape.push((client, data.clone()));
+        }
         let Some(shard) = self.shards.iter().position(|node| node.address == to) else {
             return;
         };
@@ -558,6 +581,7 @@ impl World {
                 shard: node.shard,
                 peer: node.peer,
                 mapped: node.mapped,
+                credentials: node.credentials,
                 receives: node.receives,
                 wake: None,
             },
@@ -573,5 +597,6 @@ pub(super) struct NewClient {
     pub(super) shard: usize,
     pub(super) peer: PeerId,
     pub(super) mapped: SocketAddr,
+    pub(super) credentials: [IceCredentials; 2],
     pub(super) receives: Option<super::signal::Subscription>,
 }
