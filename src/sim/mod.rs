@@ -12,6 +12,7 @@ mod client;
 mod decode;
 mod link;
 mod payload;
+mod queue;
 mod random;
 mod receiver;
 mod report;

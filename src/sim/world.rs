@@ -2,6 +2,7 @@
 
 use super::client::{Client, Outbox};
 use super::link::{Link, LinkConfig, LinkFigures};
+use super::queue::{Happening, Queue};
 use super::random::Random;
 use super::report::{ClientReport, Report};
 use crate::media::feedback::NtpClock;
@@ -12,8 +13,7 @@ use crate::transport::demux::{Protocol, demux};
 use crate::transport::description::IceCredentials;
 use crate::transport::identity::{Identity, IdentityError};
 use crate::transport::{IceError, Path};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -88,47 +88,6 @@ pub(super) struct ClientNode {
     wake: Option<Instant>,
 }
 
-enum Happening {
-    ToShard {
-        shard: usize,
-        from: SocketAddr,
-        data: Vec<u8>,
-    },
-    ToClient {
-        to: SocketAddr,
-        from: SocketAddr,
-        data: Vec<u8>,
-    },
-    WakeShard(usize),
-    WakeClient(ClientId),
-}
-
-struct Entry {
-    at: Instant,
-    order: u64,
-    what: Happening,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 /// Shards and clients in virtual time.
 pub struct World {
     pub(super) seed: u64,
@@ -143,8 +102,7 @@ pub struct World {
     departed: BTreeMap<ClientId, ClientReport>,
     pub(super) addresses: HashMap<SocketAddr, ClientId>,
     pub(super) next_client: usize,
-    queue: BinaryHeap<Reverse<Entry>>,
-    order: u64,
+    queue: Queue,
     batch: Batch,
     pub(super) outbox: Outbox,
     tape: Option<Vec<(ClientId, Vec<u8>)>>,
@@ -194,8 +152,7 @@ impl World {
             departed: BTreeMap::new(),
             addresses: HashMap::new(),
             next_client: 0,
-            queue: BinaryHeap::new(),
-            order: 0,
+            queue: Queue::default(),
             batch: Batch::new(),
             outbox: Outbox::new(),
             tape: None,
@@ -287,6 +244,11 @@ impl World {
         self.tape.as_deref().unwrap_or_default()
     }
 
+    /// A shard, for whoever drives it by hand. Its timers are not heard meanwhile.
+    pub fn shard_mut(&mut self, shard: usize) -> Option<&mut Shard> {
+        self.shards.get_mut(shard).map(|node| &mut node.shard)
+    }
+
     /// What a shard counts.
     pub fn shard_stats(&mut self, shard: usize) -> ShardStats {
         self.command(shard, Command::Stats { token: 0 });
@@ -353,16 +315,10 @@ impl World {
     pub fn run_for(&mut self, duration: Duration) -> Result<(), SimError> {
         let end = self.now + duration;
         let mut at_once = 0_u64;
-        while let Some(Reverse(entry)) = self.queue.peek() {
-            if entry.at > end {
-                break;
-            }
-            let Some(Reverse(entry)) = self.queue.pop() else {
-                break;
-            };
-            at_once = if entry.at > self.now { 0 } else { at_once + 1 };
+        while let Some((at, what)) = self.queue.next_until(end) {
+            at_once = if at > self.now { 0 } else { at_once + 1 };
             if at_once > MAX_AT_ONCE {
-                let what = match entry.what {
+                let what = match what {
                     Happening::ToShard { .. } => "datagrams to a shard",
                     Happening::ToClient { .. } => "datagrams to a client",
                     Happening::WakeShard(_) => "a shard's timer",
@@ -370,8 +326,8 @@ impl World {
                 };
                 return Err(SimError::Loop(self.elapsed(), what));
             }
-            self.now = self.now.max(entry.at);
-            self.happen(entry.what);
+            self.now = self.now.max(at);
+            self.happen(what);
         }
         self.now = end;
         Ok(())
@@ -445,12 +401,6 @@ impl World {
         self.after_shard(shard);
     }
 
-    fn enter(&mut self, at: Instant, what: Happening) {
-        let order = self.order;
-        self.order += 1;
-        self.queue.push(Reverse(Entry { at, order, what }));
-    }
-
     /// Sends what a shard has to send, takes down what it tells, and sets its alarm.
     pub(super) fn after_shard(&mut self, index: usize) {
         let now = self.now;
@@ -489,7 +439,7 @@ impl World {
             && node.wake.is_none_or(|old| at < old)
         {
             node.wake = Some(at);
-            self.enter(at, Happening::WakeShard(index));
+            self.queue.enter(at, Happening::WakeShard(index));
         }
         // Shards of one process reach each other at once.
         for (to, command) in commands {
@@ -519,7 +469,7 @@ impl World {
         let arrivals = host.down.send(self.now, protocol, data.len());
         for at in arrivals.0.into_iter().flatten() {
             let data = data.to_vec();
-            self.enter(at, Happening::ToClient { to, from, data });
+            self.queue.enter(at, Happening::ToClient { to, from, data });
         }
     }
 
@@ -539,7 +489,7 @@ impl World {
             && node.wake.is_none_or(|old| at < old)
         {
             node.wake = Some(at);
-            self.enter(at, Happening::WakeClient(client));
+            self.queue.enter(at, Happening::WakeClient(client));
         }
     }
 
@@ -562,10 +512,12 @@ impl World {
         let [first, copy] = arrivals.0;
         if let Some(at) = copy {
             let data = data.clone();
-            self.enter(at, Happening::ToShard { shard, from, data });
+            self.queue
+                .enter(at, Happening::ToShard { shard, from, data });
         }
         if let Some(at) = first {
-            self.enter(at, Happening::ToShard { shard, from, data });
+            self.queue
+                .enter(at, Happening::ToShard { shard, from, data });
         }
     }
 
