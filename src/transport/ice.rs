@@ -30,6 +30,12 @@ const MAX_ADDRESSES: usize = 64;
 const KEEPALIVE: Duration = Duration::from_secs(4);
 const DISCONNECTED: Duration = Duration::from_secs(6);
 const FAILED: Duration = Duration::from_secs(10);
+/// Between two rounds of checks, when nothing is heard of the other end.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
+/// Between two rounds of checks at the least.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+/// Checks of a pair that stay unanswered before it is given up.
+const MAX_CHECKS: u16 = 20;
 /// How often an agent that has its pair is asked whether that is still so.
 const CONNECTED_TICK: Duration = Duration::from_secs(1);
 
@@ -60,6 +66,8 @@ pub(super) struct Ice {
     connected: bool,
     started: bool,
     next_tick: Option<Instant>,
+    /// When the agent last had a chance to send checks.
+    last_contact: Instant,
     remote_candidates: usize,
     local: IceCredentials,
     remote: Option<IceCredentials>,
@@ -88,6 +96,9 @@ impl Ice {
             disconnected_timeout: Some(DISCONNECTED),
             failed_timeout: Some(FAILED),
             keepalive_interval: Some(KEEPALIVE),
+            // What it may do; `Self::tick` says what it is asked to do.
+            check_interval: SHORTEST_INTERVAL,
+            max_binding_requests: Some(MAX_CHECKS),
             candidate_types: vec![CandidateType::Host],
             network_types: vec![NetworkType::Udp4, NetworkType::Udp6],
             is_controlling: controlling,
@@ -105,6 +116,7 @@ impl Ice {
             connected: false,
             started: false,
             next_tick: None,
+            last_contact: now,
             remote_candidates: 0,
             local: credentials.clone(),
             remote: None,
@@ -210,7 +222,7 @@ impl Ice {
             .add_remote_candidate(candidate)
             .map_err(|error| IceError::Candidate(error.to_string()))?;
         if self.started && !self.connected {
-            self.next_tick = self.agent.poll_timeout();
+            self.next_tick = self.tick(false);
         }
         Ok(())
     }
@@ -238,9 +250,25 @@ impl Ice {
             self.measure(now, data);
         }
         if !self.connected && self.started {
-            self.next_tick = self.agent.poll_timeout();
+            // A message may be the answer that makes a pair fit to be nominated, or a check that
+            // calls for one in return (RFC 8445, section 7.3.1.4); the controlling agent of the
+            // library leaves both to its next round.
+            self.next_tick = self.tick(authentic && self.controlling);
         }
         authentic
+    }
+
+    /// When an agent without a pair is to be asked again: at once when it wants to, `soon` when
+    /// something new is known, else at the next round of checks.
+    fn tick(&mut self, soon: bool) -> Option<Instant> {
+        let at = self.agent.poll_timeout()?;
+        let wanted = at <= self.last_contact;
+        if wanted || soon {
+            return Some(at);
+        }
+        let round = at.max(self.last_contact + CHECK_INTERVAL);
+        // An earlier one may have been asked for before.
+        Some(self.next_tick.map_or(round, |next| next.min(round)))
     }
 
     /// Learns the round-trip time from an answer.
@@ -295,12 +323,12 @@ impl Ice {
         }
         // The library would be asked five times a second even when all it has to do is to keep
         // a pair alive.
+        self.last_contact = now;
+        self.next_tick = None;
         self.next_tick = if self.connected {
             Some(now + CONNECTED_TICK)
         } else {
-            self.agent
-                .poll_timeout()
-                .map(|at| at.max(now + Duration::from_millis(10)))
+            self.tick(false).map(|at| at.max(now + SHORTEST_INTERVAL))
         };
     }
 
@@ -360,3 +388,6 @@ fn context(local_addr: SocketAddr, peer_addr: SocketAddr) -> TransportContext {
         ecn: None,
     }
 }
+
+#[cfg(test)]
+mod tests;
