@@ -85,6 +85,7 @@ impl Fanout {
             identity: identity.clone(),
             locals: vec![local],
             clock: NtpClock::new(now, Duration::from_secs(1_700_000_000)),
+            start: now,
             seed: 1,
         });
         let publisher_address = "127.0.0.1:9".parse().unwrap();

@@ -93,8 +93,9 @@ impl Engine {
             config.addresses.clone()
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let start = Instant::now();
         let clock = NtpClock::new(
-            Instant::now(),
+            start,
             SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default(),
@@ -119,6 +120,7 @@ impl Engine {
                 identity: identity.clone(),
                 locals: candidates.clone(),
                 clock,
+                start,
                 seed: rand::random(),
             });
             let load = Arc::new(Load::default());

@@ -43,6 +43,9 @@ use std::time::{Duration, Instant};
 
 /// Between two reports to the same peer (RFC 3550, section 6.2, reduced minimum).
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// What need not happen at once happens at multiples of this since the shard was made: peers that
+/// are idle share their wake-ups.
+const GRID: Duration = Duration::from_millis(100);
 
 /// What a shard is made with: all that it must not find out by itself.
 #[derive(Debug, Clone)]
@@ -55,6 +58,8 @@ pub struct ShardConfig {
     pub locals: Vec<SocketAddr>,
     /// The wall clock, for RTCP.
     pub clock: NtpClock,
+    /// When it is made.
+    pub start: Instant,
     /// Of its hash tables.
     pub seed: u64,
 }
@@ -65,6 +70,7 @@ pub struct Shard {
     identity: Identity,
     locals: Vec<SocketAddr>,
     clock: NtpClock,
+    start: Instant,
     ups: Slab<UpPeer>,
     downs: Slab<DownPeer>,
     by_id: HashMap<PeerId, Place, RandomState>,
@@ -86,6 +92,7 @@ impl Shard {
             identity: config.identity,
             locals: config.locals,
             clock: config.clock,
+            start: config.start,
             ups: Slab::new(),
             downs: Slab::new(),
             by_id: HashMap::with_hasher(hasher.clone()),
@@ -266,7 +273,11 @@ impl Shard {
     /// there.
     fn schedule(&mut self, place: Place) {
         let Self {
-            ups, downs, timers, ..
+            ups,
+            downs,
+            timers,
+            start,
+            ..
         } = self;
         let (peer, media) = match place {
             Place::Up(index) => {
@@ -288,13 +299,14 @@ impl Shard {
         let report = if peer.feedback_due {
             None
         } else {
-            peer.next_report
+            peer.next_report.map(|at| on_grid(*start, at))
         };
         let media = if peer.feedback_due { None } else { media };
-        let next = [peer.transport.poll_timeout(), report, media]
-            .into_iter()
-            .flatten()
-            .min();
+        let mut transport = peer.transport.poll_timeout();
+        if peer.transport.is_established() {
+            transport = transport.map(|at| on_grid(*start, at));
+        }
+        let next = [transport, report, media].into_iter().flatten().min();
         if let Some(next) = next
             && peer.deadline.is_none_or(|old| next < old)
         {
@@ -307,4 +319,12 @@ impl Shard {
     fn place_of(&self, path: &Path) -> Option<Place> {
         self.routes.by_path(path)
     }
+}
+
+/// The next multiple of the grid.
+fn on_grid(start: Instant, at: Instant) -> Instant {
+    let since = at.saturating_duration_since(start).as_nanos();
+    let grid = GRID.as_nanos();
+    let behind = (grid - since % grid) % grid;
+    at + Duration::from_nanos(behind as u64)
 }

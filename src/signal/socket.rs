@@ -24,9 +24,14 @@ const REASON_LIMIT: usize = 123;
 /// After so many notices, what the client says is looked at again.
 const BATCH: usize = 256;
 
+/// Bytes that a connection reads or writes at once: it has that much memory to itself.
+const BUFFER: usize = 8 * 1024;
+
 /// Sets the limits of messages that [`serve`] counts on.
 pub fn limit(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
         .max_message_size(READ_LIMIT)
         .max_frame_size(READ_LIMIT)
 }

@@ -130,6 +130,7 @@ impl World {
                         identity: server.clone(),
                         locals: vec![address],
                         clock: NtpClock::new(start, UNIX),
+                        start,
                         seed: seed.wrapping_add(index as u64),
                     }),
                     address,

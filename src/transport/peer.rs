@@ -268,6 +268,11 @@ impl Transport {
         self.path
     }
 
+    /// There is a path, and there are keys: what ICE still does can wait a little.
+    pub fn is_established(&self) -> bool {
+        self.path.is_some() && self.sealer.is_some()
+    }
+
     /// For media to send, once there are keys.
     pub fn sealer(&mut self) -> Option<&mut Sealer> {
         self.sealer.as_mut()
