@@ -210,6 +210,8 @@ fn without_loss_nothing_is_asked_for_again() {
         for client in meeting.all() {
             let report = world.client(client);
             assert_eq!(report.resent, 0);
+            // Receivers that were there first have the first keyframe, and ask for no other.
+            assert_eq!(report.keyframe_requests.len(), 0);
             for track in &report.tracks {
                 assert_sound(track, "a perfect line");
                 assert_eq!((track.asked, track.replayed, track.given_up), (0, 0, 0));

@@ -362,15 +362,16 @@ impl UpTrack {
 
     /// Whether to ask for a keyframe now. With the command number for a FIR.
     pub fn poll_keyframe(&mut self, now: Instant, rtt: Option<Duration>) -> Option<u8> {
+        self.highest?;
         self.keyframes
             .poll(now, rtt)
             .then(|| self.keyframes.command())
     }
 
-    /// When [`Self::poll_nack`] or [`Self::poll_keyframe`] is due. Never while nobody is known
-    /// who could be asked.
+    /// When [`Self::poll_nack`] or [`Self::poll_keyframe`] is due. Never before something
+    /// arrived: nobody may be known who could be asked, and what comes first is a keyframe.
     pub fn next_poll(&self) -> Option<Instant> {
-        self.ssrc?;
+        self.highest?;
         let nack = if self.config.feedback.nack {
             self.loss.next_poll()
         } else {
