@@ -23,6 +23,17 @@ pub struct DownTrack {
     figures: DownFigures,
 }
 
+/// What is a receiver's own in the header of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// The sequence number in full.
+    pub number: u64,
+    /// The timestamp.
+    pub timestamp: u32,
+    /// The payload type.
+    pub payload_type: u8,
+}
+
 /// What was counted since the track began.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DownFigures {
@@ -79,9 +90,12 @@ impl DownTrack {
     }
 
     /// Sends another track of the publisher from now on, or none. The receiver's numbers go on:
-    /// under one SSRC and key, no number may ever stand for two packets.
-    pub fn select(&mut self, source: Option<u16>, codec: Codec) {
-        if source != self.source || codec != self.codec {
+    /// under one SSRC and key, no number may ever stand for two packets, which differ if only
+    /// their payload type does.
+    pub fn select(&mut self, source: Option<u16>, codec: Codec, payload_type: u8) {
+        if source != self.source || codec != self.codec || payload_type != self.config.payload_type
+        {
+            self.config.payload_type = payload_type;
             self.source = source;
             self.codec = codec;
             self.waiting = true;
@@ -104,10 +118,9 @@ impl DownTrack {
         self.codec.kind() == Kind::Audio
     }
 
-    /// The number and the timestamp under which a packet of the source is sent. `None` if this
-    /// receiver does not get it.
+    /// How a packet of the source is labelled. `None` if this receiver does not get it.
     #[inline]
-    pub fn forward(&mut self, now: Instant, meta: &Meta) -> Option<(u64, u32)> {
+    pub fn forward(&mut self, now: Instant, meta: &Meta) -> Option<Label> {
         let source = self.source?;
         if self.waiting {
             if !meta.keyframe && !self.begins_anywhere() {
@@ -115,10 +128,14 @@ impl DownTrack {
             }
             self.begin(now, source, meta);
         }
-        let (seqno, offset) = self.map.map(source, meta.seqno)?;
+        let (number, offset) = self.map.map(source, meta.seqno)?;
         let timestamp = meta.timestamp.wrapping_add(offset);
         self.last_timestamp = Some((timestamp, now));
-        Some((seqno, timestamp))
+        Some(Label {
+            number,
+            timestamp,
+            payload_type: self.config.payload_type,
+        })
     }
 
     fn begin(&mut self, now: Instant, source: u16, meta: &Meta) {
@@ -130,7 +147,12 @@ impl DownTrack {
             let next = last.wrapping_add((ticks as u32).max(1));
             self.timestamp_offset = next.wrapping_sub(meta.timestamp);
         }
-        self.map.begin(source, meta.seqno, self.timestamp_offset);
+        self.map.begin(Origin {
+            source,
+            up: meta.seqno,
+            timestamp_offset: self.timestamp_offset,
+            payload_type: self.config.payload_type,
+        });
     }
 
     /// Counts a packet that was sent.
@@ -144,14 +166,13 @@ impl DownTrack {
 
     /// Gives a header what belongs to this receiver.
     #[inline]
-    pub fn patch(&self, header: &mut [u8; packet::FIXED_HEADER], seqno: u64, timestamp: u32) {
-        let config = &self.config;
+    pub fn patch(&self, header: &mut [u8; packet::FIXED_HEADER], label: &Label) {
         packet::patch(
             header,
-            config.payload_type,
-            seqno as u16,
-            timestamp,
-            config.ssrc,
+            label.payload_type,
+            label.number as u16,
+            label.timestamp,
+            self.config.ssrc,
         );
     }
 
@@ -208,5 +229,41 @@ impl DownTrack {
     /// What was counted.
     pub fn figures(&self) -> &DownFigures {
         &self.figures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(seqno: u64, keyframe: bool) -> Meta {
+        Meta {
+            seqno,
+            timestamp: seqno as u32 * 3_000,
+            keyframe,
+            ..Meta::default()
+        }
+    }
+
+    #[test]
+    fn under_another_codec_old_packets_keep_their_label() {
+        let now = Instant::now();
+        let config = DownTrackConfig {
+            mid: "0".to_owned(),
+            up_track: Some(0),
+            ssrc: 1_000,
+            payload_type: 96,
+        };
+        let mut track = DownTrack::new(config, Codec::Vp8);
+        assert_eq!(track.forward(now, &packet(70, false)), None);
+        let first = track.forward(now, &packet(71, true)).unwrap();
+        assert_eq!((first.number, first.payload_type), (1_000, 96));
+        track.select(Some(0), Codec::Vp9, 98);
+        assert_eq!(track.forward(now, &packet(72, false)), None);
+        let next = track.forward(now, &packet(80, true)).unwrap();
+        assert_eq!((next.number, next.payload_type), (1_001, 98));
+        let old = track.origin(first.number).unwrap();
+        assert_eq!((old.up, old.payload_type), (71, 96));
+        assert_eq!(track.origin(next.number).unwrap().payload_type, 98);
     }
 }

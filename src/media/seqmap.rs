@@ -12,6 +12,7 @@ struct Range {
     first_down: u64,
     /// Added to the publisher's timestamps.
     timestamp_offset: u32,
+    payload_type: u8,
 }
 
 /// The packet behind a receiver's number.
@@ -23,6 +24,8 @@ pub struct Origin {
     pub up: u64,
     /// What was added to its timestamp.
     pub timestamp_offset: u32,
+    /// The payload type it was sent with.
+    pub payload_type: u8,
 }
 
 /// The numbers of one down track: without a gap where it goes from one source to another.
@@ -45,18 +48,18 @@ impl SeqMap {
         }
     }
 
-    /// From now on packets of `source` are sent, beginning with its packet `first_up`, and with
-    /// `timestamp_offset` added to their timestamps.
-    pub fn begin(&mut self, source: u16, first_up: u64, timestamp_offset: u32) {
+    /// From now on packets of the origin's source are sent, beginning with that which it names.
+    pub fn begin(&mut self, origin: Origin) {
         if self.count == RANGES {
             self.ranges.copy_within(1.., 0);
             self.count -= 1;
         }
         self.ranges[self.count] = Range {
-            source,
-            first_up,
+            source: origin.source,
+            first_up: origin.up,
             first_down: self.next_down,
-            timestamp_offset,
+            timestamp_offset: origin.timestamp_offset,
+            payload_type: origin.payload_type,
         };
         self.count += 1;
     }
@@ -103,6 +106,7 @@ impl SeqMap {
             source: range.source,
             up: range.first_up + (down - range.first_down),
             timestamp_offset: range.timestamp_offset,
+            payload_type: range.payload_type,
         })
     }
 }
@@ -118,9 +122,10 @@ mod tests {
             source,
             up,
             timestamp_offset,
+            payload_type: 96 + source as u8,
         };
         let mut map = SeqMap::new(100);
-        map.begin(0, 5_000, 0);
+        map.begin(origin(0, 5_000, 0));
         assert_eq!(map.map(0, 5_000), Some((100, 0)));
         assert_eq!(map.map(0, 5_002), Some((102, 0)));
         assert_eq!(
@@ -129,7 +134,7 @@ mod tests {
             "a late packet gets its own number"
         );
         assert_eq!(map.map(0, 4_999), None);
-        map.begin(1, 77, 9_000);
+        map.begin(origin(1, 77, 9_000));
         assert_eq!(map.map(0, 5_003), None);
         assert_eq!(map.map(1, 77), Some((103, 9_000)));
         assert_eq!(map.unmap(102), Some(origin(0, 5_002, 0)));
@@ -147,10 +152,16 @@ mod tests {
             let mut map = SeqMap::new(first);
             let mut sent = Vec::new();
             for (source, first_up, len) in runs {
-                map.begin(source, first_up, u32::from(source));
+                let first = Origin {
+                    source,
+                    up: first_up,
+                    timestamp_offset: u32::from(source),
+                    payload_type: 96 + source as u8,
+                };
+                map.begin(first);
                 for up in first_up..first_up + len {
                     let (down, timestamp_offset) = map.map(source, up).unwrap();
-                    sent.push((down, Origin { source, up, timestamp_offset }));
+                    sent.push((down, Origin { up, timestamp_offset, ..first }));
                 }
             }
             for (down, origin) in &sent {

@@ -224,7 +224,8 @@ impl Shard {
                 .any(|config| config.ssrc == track.config().ssrc)
             {
                 let codec = track.codec();
-                track.select(None, codec);
+                let payload_type = track.config().payload_type;
+                track.select(None, codec, payload_type);
             }
         }
         for config in wanted {
@@ -241,7 +242,7 @@ impl Shard {
                 .position(|track| track.config().ssrc == config.ssrc);
             let at = match at {
                 Some(at) => {
-                    down.tracks[at].select(Some(source as u16), codec);
+                    down.tracks[at].select(Some(source as u16), codec, config.payload_type);
                     at
                 }
                 None => {

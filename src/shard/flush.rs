@@ -6,7 +6,7 @@ use super::drops::Drop;
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
 use crate::media::cache::Meta;
-use crate::media::down::DownTrack;
+use crate::media::down::{DownTrack, Label};
 use crate::transport::Transmit;
 use crate::transport::srtp::Sealer;
 use std::collections::VecDeque;
@@ -174,20 +174,21 @@ impl Shard {
                     .tracks
                     .get(usize::from(origin.source))?;
                 let (meta, bytes) = up_track.packet(origin.up)?;
-                Some((
-                    meta,
-                    bytes,
-                    meta.timestamp.wrapping_add(origin.timestamp_offset),
-                ))
+                let label = Label {
+                    number: resend.number,
+                    timestamp: meta.timestamp.wrapping_add(origin.timestamp_offset),
+                    payload_type: origin.payload_type,
+                };
+                Some((meta, bytes, label))
             });
-            let Some((meta, bytes, timestamp)) = found else {
+            let Some((meta, bytes, label)) = found else {
                 self.drops.count(Drop::NotInCache);
                 continue;
             };
             let Some(sealer) = down.peer.transport.sealer() else {
                 continue;
             };
-            match seal(sealer, track, meta, bytes, resend.number, timestamp, space) {
+            match seal(sealer, track, meta, bytes, &label, space) {
                 Some(len) => {
                     track.repaired();
                     batch.commit(path, len);
@@ -249,10 +250,10 @@ impl Shard {
             let Some((meta, bytes)) = up_track.packet(seqno) else {
                 continue;
             };
-            let Some((number, timestamp)) = track.forward(now, meta) else {
+            let Some(label) = track.forward(now, meta) else {
                 continue;
             };
-            match seal(sealer, track, meta, bytes, number, timestamp, space) {
+            match seal(sealer, track, meta, bytes, &label, space) {
                 Some(len) => {
                     track.sent(meta);
                     batch.commit(path, len);
@@ -299,10 +300,10 @@ impl Shard {
                         let Some((meta, bytes)) = up_track.packet(*seqno) else {
                             continue;
                         };
-                        let Some((number, timestamp)) = track.forward(now, meta) else {
+                        let Some(label) = track.forward(now, meta) else {
                             continue;
                         };
-                        match seal(sealer, track, meta, bytes, number, timestamp, space) {
+                        match seal(sealer, track, meta, bytes, &label, space) {
                             Some(len) => {
                                 track.sent(meta);
                                 batch.commit(path, len);
@@ -351,15 +352,14 @@ fn seal(
     track: &DownTrack,
     meta: &Meta,
     bytes: &[u8],
-    number: u64,
-    timestamp: u32,
+    label: &Label,
     out: &mut [u8; MAX_DATAGRAM],
 ) -> Option<usize> {
     let header_len = usize::from(meta.header_len);
     let (header, payload) = bytes.split_at_checked(header_len)?;
     out.get_mut(..header_len)?.copy_from_slice(header);
-    track.patch(out.first_chunk_mut()?, number, timestamp);
+    track.patch(out.first_chunk_mut()?, label);
     sealer
-        .seal_rtp(track.config().ssrc, number, header_len, payload, out)
+        .seal_rtp(track.config().ssrc, label.number, header_len, payload, out)
         .ok()
 }
