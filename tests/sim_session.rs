@@ -5,9 +5,9 @@
 mod sim_support;
 
 use perikon::shard::{Event, ShardSize};
-use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, World};
+use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
 use sim_support::*;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const DELAY: Duration = Duration::from_millis(20);
 
@@ -244,6 +244,27 @@ fn another_ssrc_goes_on_where_the_last_ended() {
     assert_eq!(video.cuts, 0);
     let apart = report.tracks[AUDIO].clock_offset.unwrap() - video.clock_offset.unwrap();
     assert!(apart.abs() < 5_000, "{apart} µs apart");
+}
+
+#[test]
+fn another_ssrc_keeps_sound_and_pictures_together_in_another_shard() {
+    let mut world = seeded(WorldConfig {
+        start: Instant::now(),
+        seed: seed(64),
+        shards: 2,
+    });
+    let publisher = publisher(&mut world);
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let config = receiver(LinkConfig::GOOD);
+    let receiver = world.subscribe_at(1, host, publisher, config).unwrap();
+    world.run_for(secs(5)).unwrap();
+    world.change_ssrcs(publisher).unwrap();
+    world.run_for(secs(5)).unwrap();
+    assert_all_sound(&world, receiver);
+    let tracks = world.client(receiver).tracks;
+    let [sound, picture] = [AUDIO, VIDEO].map(|at| tracks[at].clock_offset.unwrap());
+    assert!((sound - picture).abs() < 5_000, "{sound} and {picture} µs");
+    assert!((0..60_000).contains(&sound), "{sound} µs off");
 }
 
 #[test]

@@ -383,10 +383,16 @@ impl UpTrack {
             .min()
     }
 
-    /// The publisher's clock, as its sender report shows it.
-    pub fn sender_report(&mut self, now: Instant, info: SenderInfo) {
+    /// The publisher's clock, as its sender report shows it. Returns it with the timestamp that
+    /// receivers see, after any shift: what a mirror of the track is to be told.
+    pub fn sender_report(&mut self, now: Instant, info: SenderInfo) -> SenderInfo {
         self.reception.sender_report(info.ntp, now);
+        let info = SenderInfo {
+            rtp_time: info.rtp_time.wrapping_add(self.timestamp_shift),
+            ..info
+        };
         self.sender_report = Some(info);
+        info
     }
 
     /// The timestamp that the publisher's clock would give at its time `ntp`, after any shift.
@@ -394,11 +400,7 @@ impl UpTrack {
         let info = self.sender_report?;
         let elapsed = ntp.0.wrapping_sub(info.ntp.0) as i64;
         let ticks = (i128::from(elapsed) * i128::from(self.config.codec.clock_rate())) >> 32;
-        Some(
-            info.rtp_time
-                .wrapping_add(ticks as u32)
-                .wrapping_add(self.timestamp_shift),
-        )
+        Some(info.rtp_time.wrapping_add(ticks as u32))
     }
 
     /// Its reception, for reports.

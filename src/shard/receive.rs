@@ -195,7 +195,7 @@ impl Shard {
             return;
         };
         let track = &mut up.tracks[track_index];
-        track.sender_report(now, info);
+        let info = track.sender_report(now, info);
         let at = self.clock.at(now);
         up.clock(at, info.ntp);
         self.tell_mirrors(index, || RelayMessage::Clock {
