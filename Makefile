@@ -43,7 +43,8 @@ test-rust:
 test-client:
 	npm --prefix tests/browser run types
 
-# The program is built anew, lest the browsers meet an old one.
+# The program is built anew, lest the browsers meet an old one: as the tests build it, since
+# dependencies that only tests use change features of others, and all would be compiled again.
 test-browser:
-	cargo build --locked --bin perikon
+	cargo test --locked --no-run
 	PERIKON_BIN="$(abspath $(TARGET))/debug/perikon" npm --prefix tests/browser test
