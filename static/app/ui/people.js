@@ -50,14 +50,16 @@ export class People {
     draw() {
         const {connection, permissions, status} = this.session;
         const people = sortPeople(connection.users, connection.id);
-        const focused = document.activeElement?.closest('[data-client]')
-            ?.getAttribute('data-client');
-        this.list.replaceChildren(...people.map(([id, user]) => this.row(id, user)));
-        if (focused) {
-            const row = [...this.list.children]
-                .find((child) => child.getAttribute('data-client') === focused);
-            row?.querySelector('button')?.focus();
-        }
+        // Rows stay where they are: one that is replaced under a pointer loses the click.
+        const rows = new Map([...this.list.children]
+            .map((row) => [row.getAttribute('data-client'), row]));
+        people.forEach(([id, user], at) => {
+            const row = this.row(id, user, rows.get(id));
+            rows.delete(id);
+            if (this.list.children[at] !== row)
+                this.list.insertBefore(row, this.list.children[at] ?? null);
+        });
+        rows.forEach((gone) => gone.remove());
         byId('people-count', HTMLElement).textContent = String(people.length);
         byId('people-badge', HTMLElement).textContent = String(people.length);
         byId('group-lock', HTMLElement).hidden = !status.locked;
@@ -65,30 +67,43 @@ export class People {
     }
 
     /**
+     * The row of a person, made or brought up to date.
+     *
      * @private
      * @param {string} id
      * @param {import('../../protocol/types.js').User} user
+     * @param {Element} [old]
      */
-    row(id, user) {
+    row(id, user, old) {
         const {connection, permissions} = this.session;
         const name = displayName(user.username);
         const self = id === connection.id;
         const role = text(`people.role.${roleOf(user.permissions)}`);
         const actions = actionsFor(permissions, user.permissions, self);
-        const row = h('li', {class: 'person', 'data-client': id},
+        const face = h('span', {class: 'person-face'},
             crystal(initials(name), colourOf(name)),
             h('span', {class: 'person-name'},
                 h('span', {class: 'person-who'}, name, self && ` ${text('people.you')}`),
                 role && h('span', {class: 'person-role'}, role)),
             user.data['muted'] && h('span', {class: 'person-sign', role: 'img',
                 'aria-label': text('people.muted', {who: name})}, icon('mic-off')));
-        if (actions.length > 0) {
-            const button = h('button', {type: 'button', class: 'icon-button',
-                'aria-label': text('people.menu', {who: name}), 'aria-haspopup': 'menu',
-                'aria-expanded': 'false', onclick: () => openMenu(button,
-                    actions.map((action) => this.item(action, id, name)))}, icon('more'));
+        const row = old ?? h('li', {class: 'person', 'data-client': id}, face);
+        if (old)
+            old.querySelector('.person-face')?.replaceWith(face);
+        let button = row.querySelector('button');
+        if (actions.length === 0) {
+            button?.remove();
+            return row;
+        }
+        if (!button) {
+            button = h('button', {type: 'button', class: 'icon-button', 'aria-haspopup': 'menu',
+                'aria-expanded': 'false'}, icon('more'));
             row.append(button);
         }
+        const opener = button;
+        opener.setAttribute('aria-label', text('people.menu', {who: name}));
+        opener.onclick = () =>
+            openMenu(opener, actions.map((action) => this.item(action, id, name)));
         return row;
     }
 
