@@ -195,13 +195,14 @@ impl UpTrack {
         bytes: &[u8],
     ) -> Result<Received, Refusal> {
         let payload = packet::without_padding(header, &bytes[header_len..]);
-        let descriptor = Header::parse(bytes).ok().and_then(|own| {
+        let descriptor = || {
+            let own = Header::parse(bytes).ok()?;
             let id = Extension::DependencyDescriptor.own_id();
             own.extensions(bytes)
                 .find_map(|(other, value)| (other == id).then_some(value))
-        });
+        };
         let keyframe = self.config.kind == Kind::Video
-            && codec::flags(self.config.codec, payload, header.marker, descriptor)
+            && codec::flags(self.config.codec, payload, header.marker, descriptor())
                 .is_ok_and(|flags| flags.keyframe && flags.start_of_frame)
             && !self.is_in_keyframe(seqno, timestamp);
 
