@@ -33,5 +33,6 @@ pub use name::{is_legal_name, is_legal_username};
 pub use notice::{Kick, Membership, Notice, PeerChange, User, UserChange, UserMessage};
 pub use permission::{Permissions, Role, RoleOrList};
 pub use registry::{JoinError, Newcomer, Registry};
+pub(crate) use status::PATH;
 pub use status::{BaseUrl, BaseUrlError, Status};
 pub use stream::{PublishedStream, PublishedTrack};

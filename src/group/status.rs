@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
-/// Escaped in the path of a group's location; the rest of a name is legal there (RFC 3986).
-const PATH: &AsciiSet = &CONTROLS
+/// Escaped in a path of a URL; everything else may stand there (RFC 3986, section 3.3).
+pub(crate) const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')

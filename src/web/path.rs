@@ -1,24 +1,7 @@
 //! Paths of requests: decoded once, and clean before anyone looks at them.
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-
-/// Escaped in a path; everything else may stand there (RFC 3986, section 3.3).
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+use crate::group::PATH;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 /// What a request's path turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
