@@ -235,10 +235,6 @@ impl Session {
                     tracks,
                 },
             );
-            let candidates = offer.remote.candidates.iter().filter(|_| restart.is_some());
-            for candidate in candidates.cloned() {
-                engine.send(shard, Command::AddCandidate { peer, candidate });
-            }
         }
         let published = PublishedStream {
             id: id.to_owned(),
