@@ -1,0 +1,122 @@
+//! Coming in: from credentials to a place in the group.
+
+use super::Registry;
+use crate::group::credentials::Credentials;
+use crate::group::data::Data;
+use crate::group::description::Description;
+use crate::group::error::GroupError;
+use crate::group::mailbox::Mailbox;
+use crate::group::membership::{Group, JoinRequest, Stale};
+use crate::group::name::is_legal_username;
+use crate::group::permission::Permissions;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Someone who wants in, before the credentials are checked.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// The client id.
+    pub id: String,
+    /// Who it says it is.
+    pub credentials: Credentials,
+    /// What it says of itself.
+    pub data: Map<String, Value>,
+    /// Where it connects from.
+    pub address: Option<SocketAddr>,
+    /// Where it is told things.
+    pub mailbox: Arc<Mailbox>,
+}
+
+/// Why a client is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct JoinError {
+    /// The name it would have had; empty until the credentials were found good.
+    pub username: String,
+    /// Why.
+    pub error: GroupError,
+}
+
+impl From<GroupError> for JoinError {
+    fn from(error: GroupError) -> Self {
+        Self {
+            username: String::new(),
+            error,
+        }
+    }
+}
+
+impl Registry {
+    /// Checks the credentials and lets the client in. From then on, everything that happens in
+    /// the group arrives in its mailbox.
+    ///
+    /// # Errors
+    /// The reason to show to the user.
+    pub async fn join(
+        self: &Arc<Self>,
+        name: &str,
+        newcomer: Newcomer,
+    ) -> Result<Arc<Group>, JoinError> {
+        let mut request = JoinRequest {
+            id: newcomer.id,
+            username: String::new(),
+            permissions: Permissions::default(),
+            data: Arc::new(Data::new(newcomer.data)?),
+            address: newcomer.address,
+            mailbox: newcomer.mailbox,
+        };
+        // Again if the file changes between the check and the join; it will not do so for ever.
+        for _ in 0..10 {
+            let group = self.find(name).await?;
+            let description = group.description();
+            if !description.redirect.is_empty() {
+                return Err(GroupError::Redirect(description.redirect.clone()).into());
+            }
+            let (username, permissions) = self
+                .authenticate(&description, &newcomer.credentials)
+                .await?;
+            request.username.clone_from(&username);
+            request.permissions = permissions;
+            match group.join(request.clone(), &description, Timestamp::now()) {
+                Ok(Ok(())) => return Ok(group),
+                Ok(Err(error)) => return Err(JoinError { username, error }),
+                Err(Stale) => {}
+            }
+        }
+        Err(GroupError::Internal.into())
+    }
+
+    async fn authenticate(
+        &self,
+        description: &Arc<Description>,
+        credentials: &Credentials,
+    ) -> Result<(String, Permissions), GroupError> {
+        if credentials.token.is_some() {
+            // Tokens come with the rest of the group format.
+            return Err(GroupError::NotAuthorised);
+        }
+        let username = credentials
+            .username
+            .clone()
+            .ok_or(GroupError::UsernameRequired)?;
+        if !is_legal_username(&username) {
+            return Err(GroupError::NotAuthorised);
+        }
+        let permissions = if description.is_slow(&username) {
+            let Ok(_permit) = self.hashing.acquire().await else {
+                return Err(GroupError::Internal);
+            };
+            let description = Arc::clone(description);
+            let password = credentials.password.clone();
+            let user = username.clone();
+            tokio::task::spawn_blocking(move || description.login(&user, &password))
+                .await
+                .map_err(|_| GroupError::Internal)?
+        } else {
+            description.login(&username, &credentials.password)
+        };
+        Ok((username, permissions.ok_or(GroupError::NotAuthorised)?))
+    }
+}
