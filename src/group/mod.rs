@@ -9,6 +9,7 @@ mod action;
 mod credentials;
 mod data;
 mod description;
+pub mod disk;
 mod error;
 mod history;
 mod mailbox;
