@@ -9,3 +9,4 @@
 export {ServerConnection} from './protocol/connection.js';
 export {Stream} from './protocol/stream.js';
 export {randomId} from './protocol/id.js';
+export {TransferredFile} from './protocol/transfer.js';

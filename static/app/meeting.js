@@ -57,8 +57,13 @@ function start(status) {
         document.title = (chat.unread ? `(${chat.unread}) ` : '') + title(session.status);
     }
 
+    let inside = false;
     session.on('state', (state) => {
-        if (state === 'joined') {
+        byId('connection-state', HTMLElement).textContent =
+            state === 'reconnecting' ? text('reconnect.lost') : '';
+        const was = inside;
+        inside = session.isIn;
+        if (state === 'joined' && !was) {
             view('meeting');
             form.setBusy(false);
             panels.show(matchMedia('(min-width: 1100px)').matches ? 'chat' : null);
@@ -70,6 +75,7 @@ function start(status) {
     // What the last status said, once we are in.
     let entered = false;
     let locked = false;
+    session.on('reconnected', () => notify(text('reconnect.back')));
     session.on('refused', (refusal) => form.refuse(refusal));
     session.on('redirect', (url) => location.href = url);
     session.on('ended', (message, wanted) => {
@@ -98,7 +104,7 @@ function start(status) {
     session.on('went', (who) => (few() ? notify : announce)(text('people.left', {who})));
     byId('stage-copy', HTMLButtonElement).addEventListener('click', () => void copyLink());
     window.addEventListener('pagehide', () => {
-        if (session.state === 'joined')
+        if (session.isIn)
             session.leave();
     });
     document.addEventListener('visibilitychange', () => {

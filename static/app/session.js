@@ -1,16 +1,17 @@
-/** @import {Credentials, GroupStatus} from '../protocol/types.js' */
-/** @import {Stream} from '../protocol.js' */
+/** @import {Credentials, GroupStatus, MediaRequest} from '../protocol/types.js' */
+/** @import {Stream, TransferredFile} from '../protocol.js' */
 /** @import {ChatMessage} from './logic/chatlog.js' */
 /** @import {Kick, Refusal} from './logic/refusal.js' */
 
 import {ServerConnection} from '../protocol.js';
 import {ChatLog} from './logic/chatlog.js';
 import {Emitter} from './logic/emitter.js';
+import {LoginError} from './logic/login.js';
 import {displayName} from './logic/names.js';
-import {ending, refusal} from './logic/refusal.js';
+import {ending, passes, refusal} from './logic/refusal.js';
 import {text} from './text/text.js';
 
-/** @typedef {'idle' | 'joining' | 'joined'} State */
+/** @typedef {'idle' | 'joining' | 'joined' | 'reconnecting'} State */
 /** @typedef {'info' | 'warning' | 'error'} Level */
 
 /**
@@ -18,6 +19,7 @@ import {text} from './text/text.js';
  *
  * @extends {Emitter<{
  *     state: [State],
+ *     reconnected: [],
  *     refused: [Refusal],
  *     ended: [message: string, wanted: boolean],
  *     redirect: [url: string],
@@ -29,6 +31,7 @@ import {text} from './text/text.js';
  *     chat: [ChatMessage],
  *     chatcleared: [],
  *     stream: [Stream],
+ *     transfer: [TransferredFile],
  *     mute: [by: string],
  *     notice: [message: string, level: Level],
  * }>}
@@ -50,6 +53,13 @@ export class Session extends Emitter {
         this.settled = false;
         /** @private @type {Record<string, string>} */
         this.names = {};
+        /** Every id that was ours: it is another after coming back. @type {Set<string>} */
+        this.ownIds = new Set();
+    }
+
+    /** We are in, or about to be again. */
+    get isIn() {
+        return this.state === 'joined' || this.state === 'reconnecting';
     }
 
     get permissions() {
@@ -60,26 +70,40 @@ export class Session extends Emitter {
      * Answered by `state: joined`, `refused` or `ended`.
      *
      * @param {string} username
-     * @param {Credentials} credentials
+     * @param {Credentials | (() => Promise<Credentials>)} credentials A function is asked each
+     *     time anew, for what does not last.
      */
     join(username, credentials) {
         const sc = this.connection = new ServerConnection();
         this.kick = null;
         this.leaving = this.settled = false;
         this.setState('joining');
-        const withToken = typeof credentials === 'object' && credentials.type === 'token';
+        sc.reconnect = true;
+        let withToken = false;
 
-        sc.onconnected = () => sc.join(this.status.name, username, credentials);
+        sc.onconnected = async () => {
+            try {
+                const given = typeof credentials === 'function' ? await credentials() : credentials;
+                withToken = typeof given === 'object' && given.type === 'token';
+                this.ownIds.add(sc.id);
+                sc.join(this.status.name, username, given);
+            } catch (error) {
+                this.refuse({message: error instanceof Error ? error.message : String(error),
+                    field: error instanceof LoginError ? 'password' : null});
+            }
+        };
+        sc.onreconnecting = () => this.setState('reconnecting');
+        sc.onreconnected = () => this.emit('reconnected');
+        sc.onfiletransfer = (transfer) => this.emit('transfer', transfer);
         sc.onerror = (error) => this.emit('notice', String(error), 'error');
         sc.onclose = (code, reason) => this.closed(code, reason);
         sc.onuser = (id, kind) => this.userChanged(id, kind);
         sc.ondownstream = (stream) => this.emit('stream', stream);
         sc.onjoined = (kind, _group, permissions, status, _data, error, message) => {
-            if (kind === 'fail') {
-                this.leaving = true;
-                this.setState('idle');
-                this.emit('refused', refusal(error, message, withToken));
-                sc.close();
+            if (kind === 'fail' && this.state === 'reconnecting' && passes(error, message)) {
+                sc.retry();
+            } else if (kind === 'fail') {
+                this.refuse(refusal(error, message, withToken));
             } else if (kind === 'redirect') {
                 this.leaving = true;
                 sc.close();
@@ -105,6 +129,18 @@ export class Session extends Emitter {
         sc.connect(this.status.endpoint ?? '');
     }
 
+    /** @private @param {Refusal} refusal */
+    refuse(refusal) {
+        this.leaving = true;
+        const was = this.state;
+        this.setState('idle');
+        if (was === 'reconnecting')
+            this.emit('ended', refusal.message, false);
+        else
+            this.emit('refused', refusal);
+        this.connection.close();
+    }
+
     /** @private @param {State} state */
     setState(state) {
         if (this.state !== state) {
@@ -121,20 +157,33 @@ export class Session extends Emitter {
      */
     joined(kind, permissions, status) {
         const before = this.lastPermissions;
+        let again = false;
         this.lastPermissions = permissions;
         // A lock that was opened is left out; the endpoint is only in `.status`.
         this.status = {...this.status, locked: false, ...status};
         if (kind === 'join') {
-            this.connection.request({'': ['audio', 'video']});
+            this.connection.request(this.wanted);
+            again = this.state === 'reconnecting';
+            this.settled = false;
             this.setState('joined');
             setTimeout(() => this.settled = true, 1000);
         }
-        this.emit('permissions', permissions, kind === 'join' ? null : before);
+        this.emit('permissions', permissions, kind === 'join' && !again ? null : before);
         this.emit('status', this.status);
     }
 
     /** @private @type {string[]} */
     lastPermissions = [];
+
+    /** Which streams are asked for, by label. @private @type {Record<string, MediaRequest[]>} */
+    wanted = {'': ['audio', 'video']};
+
+    /** @param {Record<string, MediaRequest[]>} what Which streams we want, by label. */
+    request(what) {
+        this.wanted = what;
+        if (this.state === 'joined')
+            this.connection.request(what);
+    }
 
     /** @private @param {string} id @param {'add' | 'change' | 'delete'} kind */
     userChanged(id, kind) {
@@ -190,7 +239,7 @@ export class Session extends Emitter {
 
     /** @private @param {number} code @param {string} reason */
     closed(code, reason) {
-        const wasJoined = this.state === 'joined';
+        const wasJoined = this.isIn;
         const wasIdle = this.state === 'idle';
         this.setState('idle');
         if (this.leaving) {
@@ -203,6 +252,7 @@ export class Session extends Emitter {
 
     leave() {
         this.leaving = true;
+        this.ownIds.clear();
         this.connection.leave(this.status.name);
         this.connection.close();
     }

@@ -3,8 +3,10 @@
 import {randomId} from './id.js';
 import {KeepAlive} from './keepalive.js';
 import {receive} from './receive.js';
+import {Reconnection} from './reconnection.js';
 import {Speaker} from './speaker.js';
 import {Stream} from './stream.js';
+import {TransferredFile} from './transfer.js';
 
 /**
  * A connection to the server, with the streams that belong to it. Set the callbacks, then
@@ -15,8 +17,6 @@ export class ServerConnection extends Speaker {
         super();
         /** @type {string[]} */
         this.permissions = [];
-        /** What we said about ourselves, see `setdata`. @type {Record<string, any>} */
-        this.userdata = {};
         /** The others and ourselves, by client id. @type {Record<string, User>} */
         this.users = {};
         /** Streams we send, by id. @type {Record<string, Stream>} */
@@ -27,8 +27,19 @@ export class ServerConnection extends Speaker {
         this.rtcConfiguration = null;
         /** The version of the protocol, once agreed on. @type {string | null} */
         this.version = null;
+        /** Files on their way, by {@link TransferredFile#fullId}.
+         * @type {Record<string, TransferredFile>} */
+        this.transferredFiles = {};
+        /** Come back by itself when the connection is lost after joining: {@link onconnected} is
+         * called again, and streams that go up are sent again. */
+        this.reconnect = false;
+        /** We were let into the group. */
+        this.wasJoined = false;
+        this.reconnection = new Reconnection(this);
         /** @private */
         this.keepAlive = new KeepAlive(this);
+        /** @private The endpoint. */
+        this.url = '';
 
         /** The server greeted us: time to join. @type {null | (() => void)} */
         this.onconnected = null;
@@ -37,6 +48,13 @@ export class ServerConnection extends Speaker {
         /** The socket and all streams are closed.
          * @type {null | ((code: number, reason: string) => void)} */
         this.onclose = null;
+        /** The connection was lost; the next of the attempts to come back is in `delay` ms. All
+         * down streams are closed, streams that go up wait. Without {@link reconnect} there is
+         * {@link onclose} instead.
+         * @type {null | ((attempt: number, delay: number, code: number, reason: string) => void)} */
+        this.onreconnecting = null;
+        /** We are in the group again, after `onjoined`. @type {null | (() => void)} */
+        this.onreconnected = null;
         /** Somebody came, changed or went; see {@link users}.
          * @type {null | ((id: string, kind: 'add' | 'change' | 'delete') => void)} */
         this.onuser = null;
@@ -58,8 +76,8 @@ export class ServerConnection extends Speaker {
         /** @type {null | ((source: string, dest: string, username: string, time: Date,
          *     privileged: boolean, kind: string, error: string, message: any) => void)} */
         this.onusermessage = null;
-        /** Somebody offers a file. Reserved for file transfer.
-         * @type {null | ((transfer: any) => void)} */
+        /** A file is offered, by somebody or by us: set its `onevent`, then `receive` or `cancel`.
+         * @type {null | ((transfer: TransferredFile) => void)} */
         this.onfiletransfer = null;
     }
 
@@ -69,9 +87,16 @@ export class ServerConnection extends Speaker {
      * @param {string} url The `endpoint` of the group's status.
      */
     connect(url) {
-        if (this.socket)
+        if (this.socket || this.reconnection.active)
             throw new Error('already connected');
-        const socket = this.socket = new WebSocket(url);
+        this.url = url;
+        this.wasJoined = false;
+        this.open();
+    }
+
+    /** Opens the socket, for the first time or again. */
+    open() {
+        const socket = this.socket = new WebSocket(this.url);
         socket.onopen = () => {
             this.send({type: 'handshake', version: ['2'], id: this.id});
             this.keepAlive.start();
@@ -96,14 +121,42 @@ export class ServerConnection extends Speaker {
      */
     closed(code, reason) {
         this.keepAlive.stop();
-        this.forget();
         this.socket = null;
+        const {userdata} = this;
+        if (this.reconnection.lost(code, reason)) {
+            for (const stream of Object.values(this.up))
+                stream.suspend();
+            this.forget(true);
+            // The server has forgotten the old id, or soon will; what we said of us holds on.
+            this.id = randomId();
+            this.userdata = userdata;
+            return;
+        }
+        this.reconnection.stop();
+        this.forget();
+        for (const transfer of Object.values(this.transferredFiles))
+            transfer.close();
         this.onclose?.call(this, code, reason);
     }
 
-    /** Closes all streams and forgets all users, as after leaving a group. */
-    forget() {
-        for (const stream of [...Object.values(this.up), ...Object.values(this.down)])
+    /** Streams that waited for the connection are sent again. */
+    resume() {
+        for (const stream of Object.values(this.up)) {
+            // Made meanwhile, it could not be offered.
+            stream.suspend();
+            stream.source = this.id;
+            stream.resume();
+        }
+        this.onreconnected?.call(this);
+    }
+
+    /**
+     * Closes all streams and forgets all users, as after leaving a group.
+     *
+     * @param {boolean} [keepUp] Streams that go up are not closed.
+     */
+    forget(keepUp = false) {
+        for (const stream of [...keepUp ? [] : Object.values(this.up), ...Object.values(this.down)])
             stream.close();
         for (const id of Object.keys(this.users)) {
             delete this.users[id];
@@ -115,7 +168,34 @@ export class ServerConnection extends Speaker {
 
     /** Leaves, and closes the socket. {@link onclose} follows. */
     close() {
-        this.socket?.close(1000, 'Close requested by client');
+        const waiting = this.reconnection.active && !this.socket;
+        this.reconnection.stop();
+        this.wasJoined = false;
+        if (waiting)
+            this.closed(1000, 'Close requested by client');
+        else
+            this.socket?.close(1000, 'Close requested by client');
+    }
+
+    /** A join was refused for a reason that will pass: tries again in a while. */
+    retry() {
+        const {socket} = this;
+        if (!socket)
+            return;
+        socket.onclose = socket.onmessage = null;
+        socket.close();
+        this.closed(4000, 'Tried again by client');
+    }
+
+    /**
+     * Offers a file to somebody; `onfiletransfer` is called with it.
+     *
+     * @param {string} id A client id.
+     * @param {File} file
+     * @returns {TransferredFile}
+     */
+    sendFile(id, file) {
+        return TransferredFile.offer(this, id, file);
     }
 
     /**

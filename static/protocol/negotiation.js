@@ -21,12 +21,13 @@ export class Negotiation {
     next(step) {
         const {stream} = this;
         this.queue = this.queue.then(async () => {
-            if (stream.isClosed)
+            // Another peer connection has taken over, or will.
+            if (stream.isClosed || stream.negotiation !== this || stream.isSuspended)
                 return;
             try {
                 await step();
             } catch (error) {
-                if (stream.isClosed)
+                if (stream.isClosed || stream.negotiation !== this || stream.isSuspended)
                     return;
                 try {
                     stream.onerror?.call(stream, error);
@@ -50,13 +51,12 @@ export class Negotiation {
             await pc.setLocalDescription();
             if (stream.isClosed)
                 return;
-            sc.send({
+            stream.offered = sc.send({
                 type: 'offer', id, label: stream.label, source: sc.id,
                 username: sc.username ?? undefined,
                 replace: stream.offered ? undefined : stream.replaces,
                 sdp: pc.localDescription?.sdp,
-            });
-            stream.offered = true;
+            }) || stream.offered;
         });
     }
 

@@ -2,6 +2,7 @@
 /** @import {Message} from './types.js' */
 
 import {randomId} from './id.js';
+import {receiveTransfer} from './invitation.js';
 import {Stream} from './stream.js';
 
 /** @type {Record<string, (sc: ServerConnection, m: Message) => void>} */
@@ -46,10 +47,15 @@ function joined(sc, m) {
         sc.permissions = m.permissions ?? [];
         sc.rtcConfiguration = m.rtcConfiguration ?? sc.rtcConfiguration;
     } else if (kind === 'leave') {
+        sc.wasJoined = false;
         sc.forget();
     }
+    if (kind === 'join')
+        sc.wasJoined = true;
     sc.onjoined?.call(sc, kind, m.group ?? '', m.permissions ?? [], m.status ?? {}, m.data ?? null,
         m.error ?? '', m.value ?? '');
+    if (kind === 'join' && sc.reconnection.joined() && sc.wasJoined)
+        sc.resume();
 }
 
 /** @param {ServerConnection} sc @param {Message} m */
@@ -131,6 +137,10 @@ function usermessage(sc, m) {
     if (m.kind === 'clearchat') {
         if (m.privileged && !m.source)
             sc.onclearchat?.call(sc, m.value?.id, m.value?.userId);
+        return;
+    }
+    if (m.kind === 'filetransfer') {
+        receiveTransfer(sc, m);
         return;
     }
     sc.onusermessage?.call(sc, m.source ?? '', m.dest ?? '', m.username ?? '', date(m.time),

@@ -11,6 +11,9 @@ export class Speaker {
         this.socket = null;
         /** The group that is being joined, or was. @type {string | null} */
         this.group = null;
+        /** What we said about ourselves, see `setdata`; given along when we come back.
+         * @type {Record<string, any>} */
+        this.userdata = {};
         /** The name that the server gave us. @type {string | null} */
         this.username = null;
     }
@@ -39,14 +42,14 @@ export class Speaker {
      * @param {Record<string, any> | string} [data]
      * @returns {void}
      */
-    join(group, username, credentials = '', data = {}) {
+    join(group, username, credentials = '', data) {
         if (typeof data === 'string') {
             this.join(group, /** @type {string} */ (credentials), data);
             return;
         }
         this.group = group;
         /** @type {Message} */
-        const message = {type: 'join', kind: 'join', group, data};
+        const message = {type: 'join', kind: 'join', group, data: data ?? this.userdata};
         if (username)
             message.username = username;
         if (typeof credentials === 'string')

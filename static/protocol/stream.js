@@ -1,6 +1,8 @@
 /** @import {ServerConnection} from './connection.js' */
 /** @import {MediaRequest, TrackStats} from './types.js' */
 
+import {bound, encodingsFor, kept} from './encodings.js';
+import {randomId} from './id.js';
 import {Negotiation} from './negotiation.js';
 import {sample} from './stats.js';
 
@@ -44,8 +46,11 @@ export class Stream {
         this.replaces = undefined;
         /** The server has heard of it. */
         this.offered = false;
-        /** @readonly */
+        /** Another one after the connection was lost and found again. */
         this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
+        /** What was sent when the connection was lost.
+         * @private @type {{track: MediaStreamTrack, init: RTCRtpTransceiverInit}[] | null} */
+        this.suspended = null;
         this.isClosed = false;
 
         /** It ended; `replace` when another with the same `localId` follows at once.
@@ -102,9 +107,77 @@ export class Stream {
         };
     }
 
+    /**
+     * Sends a track. `pc.addTrack` does as well; this one also bounds and layers pictures.
+     *
+     * @param {MediaStreamTrack} track
+     * @param {{maxBitrate?: number, simulcast?: boolean}} [how] bit/s; with `simulcast` a small
+     *     picture goes beside the large one, for who asks for `video-low`.
+     */
+    addTrack(track, {maxBitrate, simulcast = false} = {}) {
+        if (!this.stream.getTracks().includes(track))
+            this.stream.addTrack(track);
+        this.pc.addTransceiver(track, {direction: 'sendonly', streams: [this.stream],
+            ...encodingsFor(track, {maxBitrate, simulcast})});
+    }
+
+    /**
+     * Bounds the rate of the pictures that are sent, from now on.
+     *
+     * @param {number} bitrate bit/s, 0 for no bound.
+     */
+    async setMaxBitrate(bitrate) {
+        for (const sender of this.pc.getSenders())
+            await bound(sender, bitrate);
+    }
+
+    /** The connection was lost: what is sent is kept for {@link resume}. */
+    suspend() {
+        if (this.suspended || this.isClosed)
+            return;
+        this.suspended = this.pc.getTransceivers().flatMap(({sender}) => sender.track ? [{
+            track: sender.track,
+            init: {direction: 'sendonly', streams: [this.stream],
+                ...kept(sender)},
+        }] : []);
+        this.dismantle();
+    }
+
+    /** It waits for the connection. */
+    get isSuspended() {
+        return this.suspended !== null;
+    }
+
+    /** Sends again, as a new stream on the wire that is the same to the application. */
+    resume() {
+        const {suspended, sc} = this;
+        if (!suspended || this.isClosed)
+            return;
+        this.suspended = null;
+        delete sc.up[this.id];
+        this.id = randomId();
+        sc.up[this.id] = this;
+        this.offered = false;
+        this.replaces = undefined;
+        this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
+        this.negotiation = new Negotiation(this);
+        this.listen();
+        for (const {track, init} of suspended)
+            this.pc.addTransceiver(track, init);
+    }
+
+    /** @private */
+    dismantle() {
+        const {pc} = this;
+        clearTimeout(this.restartTimer);
+        pc.onnegotiationneeded = pc.onicecandidate = pc.oniceconnectionstatechange = null;
+        pc.ontrack = null;
+        pc.close();
+    }
+
     /** Looks for a new path through the network. */
     restartIce() {
-        if (this.isClosed)
+        if (this.isClosed || this.suspended)
             return;
         if (this.up)
             this.pc.restartIce();
@@ -130,6 +203,8 @@ export class Stream {
         clearInterval(this.statsTimer);
         if (ms > 0) {
             this.statsTimer = setInterval(async () => {
+                if (this.suspended)
+                    return;
                 this.stats = await sample(this.pc, this.up, this.stats);
                 if (!this.isClosed)
                     this.onstats?.call(this, this.stats);

@@ -146,6 +146,178 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             assert.deepEqual(seen.aborted, {replace: false});
         });
 
+        test('a lost connection is found again, with the streams that were sent', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until, publish} = /** @type {any} */ (window).tools;
+                const ann = await enter('lounge', 'Ann', {reconnect: true});
+                const ben = await enter('lounge', 'Ben', {reconnect: true});
+                ben.sc.request({'': ['audio', 'video']});
+                ann.sc.userAction('setdata', ann.sc.id, {raisehand: true});
+                const sent = publish(ann.sc, 'camera');
+                await until(() => ben.streams.length === 1);
+                const {localId} = sent;
+                const before = {id: ann.sc.id, stream: sent.id};
+                /** @type {any[]} */
+                const told = [];
+                ann.sc.onreconnecting = (/** @type {number} */ attempt) => told.push(attempt);
+                ann.sc.onreconnected = () => told.push('back');
+                ann.sc.socket.close(4001, 'as if the network broke');
+                await until(() => told.includes('back'));
+                await until(() => ben.streams.length === 2
+                    && ['connected', 'completed'].includes(ben.streams[1].statuses.at(-1)));
+                const after = {told, closed: ann.closed, closedAtBen: ben.streams[0].closed,
+                    id: ann.sc.id !== before.id, stream: sent.id !== before.stream,
+                    same: ann.sc.findByLocalId(localId) === sent,
+                    hand: ben.sc.users[ann.sc.id].data.raisehand,
+                    people: Object.keys(ben.sc.users).length};
+                // Ben comes back as well, and is sent what is there.
+                ben.sc.onjoined = () => ben.sc.request({'': ['audio', 'video']});
+                ben.sc.socket.close(4001);
+                await until(() => ben.streams.length === 3 && ben.streams[2].tracks.length > 0);
+                ann.sc.close();
+                ben.sc.close();
+                await until(() => ann.closed && ben.closed);
+                return after;
+            });
+            assert.deepEqual(seen, {told: [1, 'back'], closed: null, closedAtBen: {replace: false},
+                id: true, stream: true, same: true, hand: true, people: 2});
+        });
+
+        test('when the network changes, another path is looked for', async () => {
+            const offers = await page.evaluate(async () => {
+                const {enter, until, publish} = /** @type {any} */ (window).tools;
+                const ann = await enter('lounge', 'Ann');
+                const stream = publish(ann.sc, 'camera');
+                await until(() => ['connected', 'completed'].includes(stream.pc.iceConnectionState));
+                const ufrag = () => /ice-ufrag:(\S+)/.exec(stream.pc.localDescription.sdp)?.[1];
+                const before = ufrag();
+                window.dispatchEvent(new Event('online'));
+                await until(() => ufrag() !== before && stream.pc.signalingState === 'stable');
+                ann.sc.close();
+                return [before, ufrag()];
+            });
+            assert.notEqual(offers[0], offers[1]);
+        });
+
+        test('files: sent, streamed to a sink, refused and cancelled', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until} = /** @type {any} */ (window).tools;
+                const ann = await enter('lounge', 'Ann');
+                const ben = await enter('lounge', 'Ben');
+                await until(() => ann.sc.users[ben.sc.id]);
+                /** @type {any} */
+                const got = {};
+                const watch = (/** @type {any} */ who, /** @type {string} */ name) =>
+                    who.sc.onfiletransfer = (/** @type {any} */ transfer) => {
+                        const seen = got[name] = {transfer, states: ['' ], data: null};
+                        transfer.onevent = (/** @type {any} */ state, /** @type {any} */ data) => {
+                            if (seen.states.at(-1) !== state)
+                                seen.states.push(state);
+                            if (state === 'done')
+                                seen.data = data;
+                        };
+                    };
+                watch(ann, 'up');
+                watch(ben, 'down');
+                const bytes = new Uint8Array(3_000_001).map((_, at) => at * 31 >> 3);
+                const file = new File([bytes], '../a/b.bin', {type: 'application/x-test'});
+                ann.sc.sendFile(ben.sc.id, file);
+                await until(() => got.down);
+                const {name, size, mimetype, up, username} = got.down.transfer;
+                await got.down.transfer.receive();
+                await until(() => got.down.states.includes('closed')
+                    && got.up.states.includes('closed'));
+                const copy = new Uint8Array(await got.down.data.arrayBuffer());
+                const equal = copy.length === bytes.length && copy.every((b, at) => b === bytes[at]);
+                const first = {name, size, mimetype, up, username, equal, data: got.up.data ?? null,
+                    upStates: got.up.states, downStates: got.down.states};
+
+                // To a sink, which is closed at the end.
+                delete got.down;
+                let written = 0;
+                let closed = false;
+                ann.sc.sendFile(ben.sc.id, file);
+                await until(() => got.down);
+                await got.down.transfer.receive(new WritableStream({
+                    write: (/** @type {Uint8Array} */ chunk) => void (written += chunk.length),
+                    close: () => void (closed = true),
+                }));
+                await until(() => got.down.states.includes('closed'));
+                const sunk = {written, closed};
+
+                // Refused, and cancelled half-way by the sender.
+                delete got.down;
+                ann.sc.sendFile(ben.sc.id, file);
+                await until(() => got.down);
+                got.down.transfer.cancel('no thanks');
+                await until(() => got.up.states.includes('closed'));
+                const refused = {states: got.up.states, error: got.up.transfer.error};
+                delete got.down;
+                let aborted = false;
+                ann.sc.sendFile(ben.sc.id, new File([new Uint8Array(200_000_000)], 'large'));
+                await until(() => got.down);
+                await got.down.transfer.receive(new WritableStream({abort: () => void (aborted = true)}));
+                await until(() => got.down.transfer.datalen > 100_000);
+                got.up.transfer.cancel();
+                await until(() => got.down.states.includes('closed') && aborted);
+                const cancelled = {states: got.down.states, left: Object.keys(ann.sc.transferredFiles).length
+                    + Object.keys(ben.sc.transferredFiles).length};
+                ann.sc.close();
+                ben.sc.close();
+                return {first, sunk, refused, cancelled};
+            });
+            assert.deepEqual(seen.first, {name: '.._a_b.bin', size: 3_000_001,
+                mimetype: 'application/x-test', up: false, username: 'Ann', equal: true, data: null,
+                upStates: ['', 'inviting', 'connecting', 'connected', 'done', 'closed'],
+                downStates: ['', 'connecting', 'connected', 'done', 'closed']});
+            assert.deepEqual(seen.sunk, {written: 3_000_001, closed: true});
+            assert.deepEqual(seen.refused, {states: ['', 'inviting', 'cancelled', 'closed'],
+                error: 'no thanks'});
+            assert.deepEqual(seen.cancelled.states.slice(-2), ['cancelled', 'closed']);
+            assert.equal(seen.cancelled.left, 0);
+        });
+
+        test('simulcast: the small picture for who asks for it', async () => {
+            const seen = await page.evaluate(async () => {
+                const {enter, until, publish} = /** @type {any} */ (window).tools;
+                const ann = await enter('lounge', 'Ann');
+                const ben = await enter('lounge', 'Ben');
+                const stream = publish(ann.sc, 'camera', undefined, {simulcast: true, maxBitrate: 600_000});
+                const rids = stream.pc.getSenders()[0].getParameters().encodings
+                    .map((/** @type {any} */ e) => e.rid);
+                ben.sc.request({'': ['audio', 'video']});
+                await until(() => ben.streams.length === 1 && ben.streams[0].tracks.length > 0);
+                const video = document.createElement('video');
+                video.muted = true;
+                video.srcObject = ben.streams[0].stream.stream;
+                document.body.append(video);
+                await video.play();
+                await until(() => video.videoWidth > 0);
+                await stream.setMaxBitrate(300_000);
+                const bounded = stream.pc.getSenders()[0].getParameters().encodings[0].maxBitrate;
+                video.remove();
+                ann.sc.close();
+                ben.sc.close();
+                return {rids, bounded};
+            });
+            assert.deepEqual(seen.rids, ['h', 'l']);
+            assert.equal(seen.bounded, 300_000);
+        });
+
+        test('the example client joins, shows and chats', async () => {
+            await page.goto(`${server.url}/example/`);
+            await page.$eval('[name=group]', (i) => /** @type {any} */ (i).value = 'lounge');
+            await page.type('[name=username]', 'Eve');
+            await page.click('#join button');
+            await page.waitForFunction(() => document.querySelector('#state')?.textContent === 'In The Lounge as Eve.');
+            await page.waitForSelector('video');
+            await page.type('[name=message]', 'Hi <i>there</i>');
+            await page.click('#say button');
+            await page.waitForFunction(() => document.querySelector('#chat')?.textContent?.includes('Eve: Hi <i>there</i>'));
+            await page.goto(`${server.url}/`);
+            await page.evaluate(tools);
+        });
+
         test('a stream that is not allowed is aborted', async () => {
             const seen = await page.evaluate(async () => {
                 const {enter, until, publish} = /** @type {any} */ (window).tools;
@@ -181,9 +353,9 @@ function tools() {
      *
      * @param {string} group
      * @param {string} username
-     * @param {{password?: string, documented?: boolean}} [how]
+     * @param {{password?: string, documented?: boolean, reconnect?: boolean}} [how]
      */
-    async function enter(group, username, {password = '', documented = false} = {}) {
+    async function enter(group, username, {password = '', documented = false, reconnect = false} = {}) {
         const path = '/protocol.js';
         const {ServerConnection} = await import(path);
         const status = await (await fetch(`/group/${group}/.status`)).json();
@@ -218,13 +390,14 @@ function tools() {
             stream.onstatus = (/** @type {any} */ now) => down.statuses.push(now);
             stream.onclose = (/** @type {any} */ replace) => down.closed = {replace};
         };
+        sc.reconnect = reconnect;
         sc.connect(status.endpoint);
         await until(() => who.joined);
         return who;
     }
 
-    /** @param {any} sc @param {string} label @param {string} [localId] */
-    function publish(sc, label, localId) {
+    /** @param {any} sc @param {string} label @param {string} [localId] @param {any} [how] */
+    function publish(sc, label, localId, how) {
         const canvas = document.createElement('canvas');
         const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
         let frame = 0;
@@ -234,8 +407,16 @@ function tools() {
         }, 60);
         const stream = sc.newUpStream(localId);
         stream.label = label;
-        for (const track of canvas.captureStream(15).getTracks())
-            stream.pc.addTrack(track, stream.stream);
+        if (how) {
+            canvas.width = 1280;
+            canvas.height = 720;
+        }
+        for (const track of canvas.captureStream(15).getTracks()) {
+            if (how)
+                stream.addTrack(track, how);
+            else
+                stream.pc.addTrack(track, stream.stream);
+        }
         return stream;
     }
 

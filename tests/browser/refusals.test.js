@@ -116,12 +116,35 @@ describe('refusals', {timeout: 120_000}, () => {
         await outside.join(server.page('lounge'), silent);
     });
 
-    test('a connection that is lost', async () => {
-        server.child.kill('SIGKILL');
+    test('a connection that is lost, and found again', async () => {
+        await inside.say('before the storm');
+        await outside.openPanel('chat');
+        await until('the message', async () =>
+            (await outside.messages()).includes('before the storm'));
+        await server.crash();
+        for (const person of [inside, outside])
+            await person.sees(/The connection was lost\. Trying again/);
+        await inside.say('into the wind');
+        await inside.sees(/not sent: there is no connection/);
+        await server.run();
         for (const person of [inside, outside]) {
-            await person.page.waitForSelector('#join:not([hidden])');
-            await person.sees(/The connection to the server was lost/);
+            await until(`${person.name} back`, async () => !/The connection was lost/.test(
+                await person.page.$eval('#connection-state', (e) => e.textContent ?? '')), 40_000);
         }
+        await outside.openPanel('people');
+        await outside.sees(/olga/);
+        await outside.openPanel('chat');
+        assert.ok((await outside.messages()).includes('before the storm'), 'the chat is kept');
+        await inside.page.click('#chat-send');
+        await until('the next message', async () =>
+            (await outside.messages()).includes('into the wind'));
+    });
+
+    test('a connection that is given up', async () => {
+        await server.crash();
+        await outside.sees(/Trying again/);
+        await outside.leave();
+        await outside.sees(/You left the meeting/);
         await outside.page.click('#join-button');
         await outside.sees(/The server does not answer/);
     });

@@ -73,3 +73,14 @@ export function ending(kick, code, reason, joined) {
         return text('end.closed', {message: reason});
     return text(joined ? 'end.lost' : 'fail.unreachable');
 }
+
+/**
+ * Whether a refusal is of the kind that passes when the server has noticed that the connection we
+ * lost is gone: our former self still has the name or the seat.
+ *
+ * @param {string} code
+ * @param {string} words
+ */
+export function passes(code, words) {
+    return code === 'duplicate-username' || code === 'too-many-users' || words === 'too many users';
+}

@@ -123,10 +123,10 @@ export class LocalMedia extends Emitter {
     next(step) {
         this.queue = this.queue.then(async () => {
             try {
-                if (this.session.state === 'joined')
+                if (this.session.isIn)
                     await step();
                 // It may have ended while the browser was asking.
-                if (this.session.state !== 'joined')
+                if (!this.session.isIn)
                     this.stop();
             } catch (error) {
                 this.emit('problem', error instanceof CaptureError ? error.message : String(error));

@@ -32,7 +32,12 @@ export const en = {
     'fail.other': 'The server refused: {message}',
     'fail.unreachable': 'The server does not answer. Check your connection and try again.',
     'fail.status': 'This meeting could not be loaded ({message}).',
+    'fail.auth-unreachable': 'The login server of this meeting does not answer. Try again later.',
+    'fail.auth-failed': 'The login server of this meeting failed: {message}',
     'fail.insecure': 'The browser gives no access to camera and microphone on an insecure page. You can still watch and chat; use https:// to take part.',
+
+    'reconnect.lost': 'The connection was lost. Trying again…',
+    'reconnect.back': 'You are connected again.',
 
     'end.left': 'You left the meeting.',
     'end.kicked': '{who} removed you from the meeting.',

@@ -148,7 +148,7 @@ export class Chat {
     /** @private @param {ChatMessage} message */
     add(message) {
         const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
-        const own = message.source === this.session.connection.id;
+        const own = this.session.ownIds.has(message.source);
         this.list.append(this.draw(message));
         if (atEnd || own)
             this.list.scrollTop = this.list.scrollHeight;
@@ -172,7 +172,7 @@ export class Chat {
 
     /** @private @param {ChatMessage} message */
     draw(message) {
-        const own = message.source !== '' && message.source === this.session.connection.id;
+        const own = this.session.ownIds.has(message.source);
         const who = this.author(message);
         const body = h('p', {class: 'message-text', dir: 'auto'},
             message.kind === 'me' && h('b', {}, `${who} `),

@@ -18,6 +18,8 @@ const CHROMIUM_FLAGS = [
     '--ignore-certificate-errors', '--autoplay-policy=user-gesture-required',
     '--use-fake-device-for-media-stream=fps=15', '--use-fake-ui-for-media-stream',
     '--allow-loopback-in-peer-connection',
+    // Two pages on one machine without multicast: addresses are named, not hidden behind mDNS.
+    '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
 const FIREFOX_PREFERENCES = {

@@ -52,14 +52,16 @@ async function freeUdpPort() {
 export class Server {
     /**
      * @private
+     * @param {string} program
      * @param {string} folder
      * @param {number} port
-     * @param {import('node:child_process').ChildProcess} child
+     * @param {number} udpPort
      */
-    constructor(folder, port, child) {
+    constructor(program, folder, port, udpPort) {
+        this.program = program;
         this.folder = folder;
         this.port = port;
-        this.child = child;
+        this.udpPort = udpPort;
         this.url = `https://127.0.0.1:${port}`;
         this.log = join(folder, 'log');
     }
@@ -75,35 +77,50 @@ export class Server {
         await Promise.all(['groups', 'data', 'recordings'].map((name) => mkdir(join(folder, name))));
         for (const [name, description] of Object.entries(groups))
             await writeFile(join(folder, 'groups', `${name}.json`), JSON.stringify(description));
-        const port = await freeTcpPort();
-        const child = spawn(program, [
+        const server = new Server(program, folder, await freeTcpPort(), await freeUdpPort());
+        await server.run();
+        return server;
+    }
+
+    /** Runs the program, for the first time or again. */
+    async run() {
+        const {folder, port} = this;
+        const child = this.child = spawn(this.program, [
             '-http', `127.0.0.1:${port}`, '-groups', join(folder, 'groups'),
             '-data', join(folder, 'data'), '-recordings', join(folder, 'recordings'),
-            '-udp-range', String(await freeUdpPort()), '--media-address', '127.0.0.1',
+            '-udp-range', String(this.udpPort), '--media-address', '127.0.0.1',
             // For work on the client: a folder instead of what is built into the program.
             ...process.env['PERIKON_STATIC'] ? ['-static', process.env['PERIKON_STATIC']] : [],
         ], {stdio: ['ignore', 'pipe', 'pipe'], env: {...process.env, NO_COLOR: '1'}});
-        const server = new Server(folder, port, child);
         /** @type {Buffer[]} */
         const output = [];
         child.stdout?.on('data', (data) => output.push(data));
         child.stderr?.on('data', (data) => output.push(data));
-        server.output = () => Buffer.concat(output).toString();
+        this.output = () => Buffer.concat(output).toString();
         try {
             await until('answer of the server', async () => {
                 if (child.exitCode !== null)
                     return true;
-                return await server.status('/public-groups.json') === 200;
+                return await this.status('/public-groups.json') === 200;
             }, 30_000);
             if (child.exitCode !== null)
                 throw new Error(`the server ended with ${child.exitCode}`);
         } catch (error) {
-            const said = server.output();
-            await server.stop();
+            const said = this.output();
+            await this.stop();
             throw new Error(`the server did not start; it said:\n${said}`, {cause: error});
         }
-        return server;
     }
+
+    /** Ends the program as a power cut does: no goodbye. Its folders stay. */
+    async crash() {
+        const ended = once(this.child, 'exit');
+        this.child.kill('SIGKILL');
+        await ended;
+    }
+
+    /** @type {import('node:child_process').ChildProcess} */
+    child = /** @type {any} */ (null);
 
     /** @type {() => string} What the program wrote so far. */
     output = () => '';
