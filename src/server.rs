@@ -133,7 +133,7 @@ impl Server {
             &registry,
         )
         .await;
-        let refreshing = tokio::spawn(refresh(settings, certificate));
+        let refreshing = tokio::spawn(refresh(settings, certificate, registry));
         Ok(Self {
             address,
             handle,
@@ -257,12 +257,19 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-async fn refresh(settings: Arc<SettingsFile>, certificate: Option<Arc<Certificate>>) {
+async fn refresh(
+    settings: Arc<SettingsFile>,
+    certificate: Option<Arc<Certificate>>,
+    registry: Arc<Registry>,
+) {
     loop {
         tokio::time::sleep(REFRESH).await;
         let (settings, certificate) = (Arc::clone(&settings), certificate.clone());
+        let registry = Arc::clone(&registry);
         let task = tokio::task::spawn_blocking(move || {
-            settings.refresh();
+            if settings.refresh() {
+                registry.set_writable(settings.current().writable_groups);
+            }
             if let Some(certificate) = certificate {
                 certificate.refresh();
             }

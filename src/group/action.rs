@@ -3,6 +3,7 @@
 
 use super::error::GroupError;
 use super::history::{ChatMessage, Clear};
+use super::mailbox::Mailbox;
 use super::membership::{Group, State};
 use super::notice::{Kick, Notice, User, UserChange, UserMessage};
 use serde_json::{Map, Value};
@@ -184,8 +185,15 @@ impl Group {
             .mailbox
             .push(Notice::Changed(Box::new(membership)));
         state.change_user(id, |own| *own = user);
-        if grant == Grant::Unop {
-            self.operators_changed(&mut state);
+        match grant {
+            Grant::Op => {
+                state.tell_lobby_to(id);
+                self.operators_changed(&mut state);
+            }
+            Grant::Unop => self.operators_changed(&mut state),
+            // At once, even if the one it was taken from does not read what it is told.
+            Grant::Unpresent => state.drop_streams(id),
+            _ => {}
         }
         Ok(())
     }
@@ -200,8 +208,9 @@ impl Group {
         let kick = Kick {
             by: Some((by.to_owned(), operator.user.username.clone())),
             message: message.to_owned(),
+            code: None,
         };
-        state.member(id)?.mailbox.push(Notice::Kicked(kick));
+        state.reach(id)?.0.push(Notice::Kicked(kick));
         Ok(())
     }
 
@@ -212,20 +221,37 @@ impl Group {
     pub fn identify(&self, by: &str, id: &str) -> Result<Arc<User>, GroupError> {
         let state = self.state();
         let operator = state.permitted(by, "op")?;
-        let member = state.member(id)?;
+        let (mailbox, user) = state.reach(id)?;
         let name = &operator.user.username;
-        member.mailbox.push(Notice::Message(Arc::new(UserMessage {
+        mailbox.push(Notice::Message(Arc::new(UserMessage {
             kind: Some("warning".to_owned()),
             dest: Some(id.to_owned()),
             privileged: true,
             value: Some(format!("the operator {name} was told your network address").into()),
             ..UserMessage::default()
         })));
-        Ok(Arc::clone(&member.user))
+        Ok(user)
     }
 }
 
 impl State {
+    /// A member, or someone who waits to be one.
+    pub(super) fn reach(&self, id: &str) -> Result<(&Mailbox, Arc<User>), GroupError> {
+        if let Some(waiting) = self.waiting.iter().find(|other| other.request.id == id) {
+            let request = &waiting.request;
+            let user = User {
+                id: request.id.clone(),
+                username: request.username.clone(),
+                permissions: request.permissions.clone(),
+                data: Arc::clone(&request.data),
+                address: request.address,
+            };
+            return Ok((&request.mailbox, Arc::new(user)));
+        }
+        let member = self.member(id)?;
+        Ok((&member.mailbox, Arc::clone(&member.user)))
+    }
+
     fn change_user(&mut self, id: &str, change: impl FnOnce(&mut User)) {
         let Some(member) = self.members.get_mut(id) else {
             return;

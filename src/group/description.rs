@@ -1,7 +1,14 @@
 //! A group file, `groups/NAME.json` (`galene.md`, "Group description reference").
 
+mod legacy;
+mod lines;
+mod remarks;
+mod view;
+
+pub use remarks::Remark;
+
 use super::credentials::Password;
-use super::permission::{Permissions, Role, RoleOrList};
+use super::permission::{Permissions, RoleOrList};
 use crate::media::Codec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -142,6 +149,12 @@ pub struct Description {
         deserialize_with = "nullable"
     )]
     pub autokick: bool,
+    /// Everyone but operators waits until an operator lets them in. Not Galène's.
+    #[serde(
+        skip_serializing_if = "std::ops::Not::not",
+        deserialize_with = "nullable"
+    )]
+    pub lobby: bool,
     /// Where the group lives instead.
     #[serde(
         skip_serializing_if = "String::is_empty",
@@ -173,6 +186,7 @@ pub struct UserDescription {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
     /// What the user may do.
+    #[serde(skip_serializing_if = "RoleOrList::is_default")]
     pub permissions: RoleOrList,
     /// Fields that this server does not know.
     #[serde(flatten)]
@@ -212,68 +226,33 @@ impl Description {
     /// # Errors
     /// When it is no JSON object of this shape; unknown fields are no error.
     pub fn parse(json: &[u8]) -> Result<Self, DescriptionError> {
+        Self::read(json).map(|(description, _)| description)
+    }
+
+    /// Like [`Self::parse`], with what the admin should know about a file that is in force
+    /// nevertheless.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn read(json: &[u8]) -> Result<(Self, Vec<Remark>), DescriptionError> {
         // Windows editors put a byte order mark before the text.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let mut description: Self = serde_json::from_slice(json)?;
-        description.upgrade();
-        Ok(description)
+        // serde_json found it to be UTF-8.
+        let text = std::str::from_utf8(json).unwrap_or_default();
+        let mut remarks = description.warnings(text);
+        remarks.extend(description.upgrade(text));
+        Ok((description, remarks))
     }
 
-    fn upgrade(&mut self) {
-        self.auto_subgroups |= std::mem::take(&mut self.allow_subgroups);
-        let lists = [
-            (std::mem::take(&mut self.op), Role::Op),
-            (std::mem::take(&mut self.presenter), Role::Present),
-            (std::mem::take(&mut self.other), Role::Message),
-        ];
-        for (patterns, role) in lists {
-            for pattern in patterns {
-                let user = UserDescription {
-                    password: Some(pattern.password.unwrap_or(Password::Wildcard)),
-                    permissions: RoleOrList::Role(role),
-                    unknown: Map::new(),
-                };
-                match pattern.username {
-                    Some(name) if !name.is_empty() => {
-                        self.users.entry(name).or_insert(user);
-                    }
-                    _ => self.fallback_users.push(user),
-                }
-            }
-        }
-    }
-
-    /// What the admin should know about a file that is in force nevertheless.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self
-            .unknown
-            .keys()
-            .map(|name| format!("unknown field {name:?} is ignored"))
-            .collect();
-        let users = self
-            .users
-            .iter()
-            .map(|(name, user)| (format!("user {name:?}"), user));
-        let others = self.wildcard_user.iter().chain(&self.fallback_users);
-        for (who, user) in users.chain(others.map(|user| ("the wildcard user".to_owned(), user))) {
-            for field in user.unknown.keys() {
-                warnings.push(format!("unknown field {field:?} of {who} is ignored"));
-            }
-            if let Some(Password::Unusable { reason, .. }) = &user.password {
-                warnings.push(format!(
-                    "{who} cannot log in, the password is unusable: {reason}"
-                ));
-            }
-        }
-        for name in &self.codecs {
-            if let Err(error) = name.parse::<Codec>() {
-                warnings.push(format!("{error} is ignored"));
-            }
-        }
-        if self.allow_anonymous {
-            warnings.push("allow-anonymous has no effect: empty usernames are allowed".to_owned());
-        }
-        warnings
+    /// The text of the file, whole, as the server writes it to disk.
+    ///
+    /// # Errors
+    /// None is known: everything in it has been JSON.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
     }
 
     /// What an automatic subgroup has of it.
@@ -308,10 +287,14 @@ impl Description {
 
     /// Those of whom one must be matched for `username` to come in. A user with an entry never
     /// falls back to the wildcard.
-    fn candidates(&self, username: &str) -> impl Iterator<Item = &UserDescription> {
+    fn candidates(&self, username: &str) -> impl Iterator<Item = (Entry, &UserDescription)> {
         let named = self.users.get(username);
         let others = self.wildcard_user.iter().chain(&self.fallback_users);
+        let others = others
+            .enumerate()
+            .map(|(index, user)| (Entry::Wildcard(index), user));
         named
+            .map(|user| (Entry::Named, user))
             .into_iter()
             .chain(others.filter(move |_| named.is_none()))
     }
@@ -319,19 +302,46 @@ impl Description {
     /// Whether [`Self::login`] takes long for this user.
     pub(super) fn is_slow(&self, username: &str) -> bool {
         self.candidates(username)
-            .any(|user| user.password.as_ref().is_some_and(Password::is_slow))
+            .any(|(_, user)| user.password.as_ref().is_some_and(Password::is_slow))
     }
 
-    /// What the user may do, if the password is right. May take long: see [`Self::is_slow`].
-    pub(super) fn login(&self, username: &str, password: &str) -> Option<Permissions> {
+    /// What the user may do, and by which entry, if the password is right. May take long: see
+    /// [`Self::is_slow`].
+    pub(super) fn login(&self, username: &str, password: &str) -> Option<(Entry, Permissions)> {
         self.candidates(username)
-            .find(|user| {
+            .find(|(_, user)| {
                 user.password
                     .as_ref()
                     .is_some_and(|own| own.matches(password))
             })
-            .map(|user| user.permissions.permissions(self))
+            .map(|(entry, user)| (entry, user.permissions.permissions(self)))
     }
+
+    /// What the file says now about someone whom `entry` let in; `None` if it has no say in it.
+    pub(super) fn role_of(&self, entry: Entry, username: &str) -> Option<Permissions> {
+        let user = match entry {
+            Entry::Named => self.users.get(username),
+            Entry::Wildcard(index) => self
+                .wildcard_user
+                .iter()
+                .chain(&self.fallback_users)
+                .nth(index),
+            Entry::Token => return None,
+        };
+        let permissions = user.map(|user| user.permissions.permissions(self));
+        Some(permissions.unwrap_or_default())
+    }
+}
+
+/// What let a member in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// That of the username in `users`.
+    Named,
+    /// The wildcard user, or one of the fallback users after it, counted together.
+    Wildcard(usize),
+    /// None of the file: a token.
+    Token,
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Why something about a group was refused.
 
+/// The code of a ban.
+pub(super) const BANNED: &str = "banned";
+
 /// Why a group, or a place in it, was refused. The text is what the user is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GroupError {
@@ -36,6 +39,15 @@ pub enum GroupError {
     /// `autokick` needs an operator inside.
     #[error("there are no operators in this group")]
     NoOperators,
+    /// An operator did not let it in: with these words.
+    #[error("{0}")]
+    LobbyRefused(String),
+    /// Too many wait already.
+    #[error("too many wait to be let in")]
+    LobbyFull,
+    /// By name or by address: the message of the ban.
+    #[error("{0}")]
+    Banned(String),
     /// It lives elsewhere: at this URL.
     #[error("this group is at {0}")]
     Redirect(String),
@@ -65,6 +77,9 @@ impl GroupError {
         match self {
             Self::UsernameRequired => Some("need-username"),
             Self::DuplicateUsername => Some("duplicate-username"),
+            Self::LobbyRefused(_) => Some("lobby-refused"),
+            Self::LobbyFull => Some("lobby-full"),
+            Self::Banned(_) => Some(BANNED),
             _ => None,
         }
     }

@@ -1,9 +1,10 @@
 //! A group: who is inside, and what it takes to come in.
 
 use super::data::Data;
-use super::description::Description;
+use super::description::{Description, Entry};
 use super::error::GroupError;
 use super::history::History;
+use super::lobby::Waiting;
 use super::mailbox::Mailbox;
 use super::notice::{Kick, Membership, Notice, User, UserChange};
 use super::permission::Permissions;
@@ -15,9 +16,12 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The text of a lock that has no message of its own.
 const LOCKED: &str = "this group is locked";
+/// How long a group stays in memory that no one asks for.
+const IDLE: Duration = Duration::from_secs(60);
 /// Why `autokick` empties a group, and keeps it empty.
 const NO_OPERATORS: &str = "there are no operators in this group";
 
@@ -28,6 +32,8 @@ pub struct JoinRequest {
     pub id: String,
     /// The name that the credentials allow.
     pub username: String,
+    /// By what they allow it.
+    pub entry: Entry,
     /// What the credentials allow.
     pub permissions: Permissions,
     /// What the client says of itself.
@@ -62,13 +68,23 @@ pub(super) struct State {
     pub(super) data: Arc<Data>,
     pub(super) streams: BTreeMap<String, Arc<PublishedStream>>,
     pub(super) shard: Option<ShardId>,
+    /// Those whom operators have to decide about, in the order they came.
+    pub(super) waiting: Vec<Waiting>,
+    /// What those who wait were last told: whether there is someone to decide.
+    pub(super) operators_told: bool,
     pub(super) can_change_password: bool,
+    /// When someone last asked for it.
+    pub(super) used: Instant,
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) user: Arc<User>,
     pub(super) mailbox: Arc<Mailbox>,
+    /// What let it in.
+    entry: Entry,
+    /// What that allows, whatever operators gave or took since.
+    role: Permissions,
 }
 
 impl Group {
@@ -89,7 +105,10 @@ impl Group {
             data: Arc::default(),
             streams: BTreeMap::new(),
             shard: None,
+            waiting: Vec::new(),
+            operators_told: false,
             can_change_password,
+            used: Instant::now(),
         };
         Self {
             name,
@@ -147,11 +166,17 @@ impl Group {
                 ..Status::default()
             };
         }
-        let mut status = self.status_inside(&state);
+        let mut status = self.status_outside(&state);
         status.location = Some(base.location(&self.name));
         status.endpoint = Some(base.endpoint());
+        status
+    }
+
+    /// What everyone may know, without where it is.
+    pub(super) fn status_outside(&self, state: &State) -> Status {
+        let mut status = self.status_inside(state);
         status.can_change_password = false;
-        if !description.public {
+        if !state.description.public {
             status.locked = false;
             status.client_count = None;
         }
@@ -168,14 +193,15 @@ impl Group {
             auth_server: description.auth_server.clone(),
             auth_portal: description.auth_portal.clone(),
             locked: state.locked.is_some(),
+            lobby: description.lobby,
             client_count: Some(state.members.len()),
             can_change_password: state.can_change_password,
             ..Status::default()
         }
     }
 
-    /// Lets a client in whose credentials were checked against `description`, tells it of the
-    /// group, and the others of it. Operators pass locks and limits.
+    /// Lets a client in whose credentials were checked against `description`, or lets it wait at
+    /// the door. Operators pass locks and limits.
     pub(super) fn join(
         &self,
         request: JoinRequest,
@@ -186,13 +212,22 @@ impl Group {
         if !Arc::ptr_eq(&state.description, description) {
             return Err(Stale);
         }
-        if let Err(error) = state.admit(&request, now) {
+        if let Err(error) = state.check(&request, now) {
             return Ok(Err(error));
         }
+        if state.description.lobby && !request.permissions.is_op() {
+            return Ok(self.wait(&mut state, request, now));
+        }
+        self.enter(&mut state, request, now);
+        Ok(Ok(()))
+    }
+
+    /// Makes a client a member, tells it of the group, and the others of it.
+    pub(super) fn enter(&self, state: &mut State, request: JoinRequest, now: Timestamp) {
         let user = Arc::new(User {
             id: request.id.clone(),
             username: request.username,
-            permissions: request.permissions,
+            permissions: request.permissions.clone(),
             data: request.data,
             address: request.address,
         });
@@ -200,30 +235,31 @@ impl Group {
         let member = Member {
             user: Arc::clone(&user),
             mailbox: Arc::clone(&mailbox),
+            entry: request.entry,
+            role: request.permissions,
         };
         let before: Vec<Arc<User>> = state
             .members
             .values()
             .map(|member| Arc::clone(&member.user))
             .collect();
-        for other in state.members.values() {
-            other
-                .mailbox
-                .push(Notice::User(UserChange::Add, Arc::clone(&user)));
-        }
+        state.tell_all(&Notice::User(UserChange::Add, Arc::clone(&user)));
         state.members.insert(request.id, member);
 
-        mailbox.push(Notice::Joined(Box::new(self.membership(&state, &user))));
+        mailbox.push(Notice::Joined(Box::new(self.membership(state, &user))));
         let age = state.description.history_age();
         state.history.expire(now, age);
         for message in state.history.iter() {
             mailbox.push(Notice::History(Arc::clone(message)));
         }
-        mailbox.push(Notice::User(UserChange::Add, user));
+        mailbox.push(Notice::User(UserChange::Add, Arc::clone(&user)));
         for other in before {
             mailbox.push(Notice::User(UserChange::Add, other));
         }
-        Ok(Ok(()))
+        if user.permissions.is_op() {
+            state.tell_lobby_to(&user.id);
+            self.operators_changed(state);
+        }
     }
 
     pub(super) fn membership(&self, state: &State, user: &User) -> Membership {
@@ -236,22 +272,16 @@ impl Group {
         }
     }
 
-    /// Takes a client out, with its streams, and tells everyone. Nothing if it is not inside.
+    /// Takes a client out, with its streams, and tells everyone. Nothing if it is neither inside
+    /// nor at the door.
     pub fn leave(&self, id: &str) {
         let mut state = self.state();
+        state.used = Instant::now();
         let Some(member) = state.members.remove(id) else {
+            self.stop_waiting(&mut state, id);
             return;
         };
-        let streams: Vec<_> = state
-            .streams
-            .values()
-            .filter(|stream| stream.source == id)
-            .cloned()
-            .collect();
-        for stream in streams {
-            state.streams.remove(&stream.id);
-            state.tell_all(&Notice::Unpublished(stream));
-        }
+        state.drop_streams(id);
         member.mailbox.push(Notice::Left(Box::new(
             self.membership(&state, &member.user),
         )));
@@ -264,8 +294,10 @@ impl Group {
         }
     }
 
-    /// Puts what `autolock` and `autokick` ask for into force.
+    /// Tells those who wait whether there is someone to decide, and puts what `autolock` and
+    /// `autokick` ask for into force.
     pub(super) fn operators_changed(&self, state: &mut State) {
+        self.tell_waiting(state);
         if state.has_operator() {
             return;
         }
@@ -277,8 +309,10 @@ impl Group {
             let kick = Kick {
                 by: None,
                 message: NO_OPERATORS.to_owned(),
+                code: None,
             };
             state.tell_all(&Notice::Kicked(kick));
+            self.dismiss_waiting(state, &GroupError::NoOperators);
         }
     }
 
@@ -290,8 +324,8 @@ impl Group {
         }
     }
 
-    /// A new version of its file is in force.
-    pub(super) fn update(&self, description: Description, source: Source) {
+    /// A new version of its file is in force: it acts on those inside, too.
+    pub(super) fn update(&self, description: Description, source: Source, now: Timestamp) {
         let mut state = self.state();
         state.source = source;
         state.removed = false;
@@ -299,17 +333,44 @@ impl Group {
             return;
         }
         state.description = Arc::new(description);
+        let changed = state.follow_description();
         let locked_before = state.locked.is_some();
         self.operators_changed(&mut state);
         // If autolock has just locked it, everyone was told of everything.
         if state.locked.is_some() == locked_before {
             self.tell_changed(&state);
         }
+        for user in changed {
+            if !user.permissions.has("present") {
+                state.drop_streams(&user.id);
+            }
+            if user.permissions.is_op() {
+                state.tell_lobby_to(&user.id);
+            }
+            state.tell_all(&Notice::User(UserChange::Change, user));
+        }
+        self.reconsider_waiting(&mut state, now);
+    }
+
+    /// Whether users may change their passwords, from now on.
+    pub(super) fn set_can_change_password(&self, can: bool) {
+        let mut state = self.state();
+        if state.can_change_password != can {
+            state.can_change_password = can;
+            self.tell_changed(&state);
+        }
     }
 
     /// Its file is gone: those inside stay, no one else comes in.
     pub(super) fn file_removed(&self) {
-        self.state().removed = true;
+        let mut state = self.state();
+        state.removed = true;
+        self.dismiss_waiting(&mut state, &GroupError::DoesNotExist);
+    }
+
+    /// Someone asked for it.
+    pub(super) fn touch(&self) {
+        self.state().used = Instant::now();
     }
 
     /// Where its file is, and which version is in force.
@@ -317,12 +378,20 @@ impl Group {
         self.state().source.clone()
     }
 
-    /// Whether it can be forgotten without anyone noticing.
+    /// Whether it can be forgotten without anyone noticing: what operators said about it is not
+    /// in its file.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
         let mut state = self.state();
         let age = state.description.history_age();
         state.history.expire(now, age);
-        state.members.is_empty() && (state.removed || state.history.is_empty())
+        if !state.members.is_empty() || !state.waiting.is_empty() {
+            return false;
+        }
+        let description = &state.description;
+        let locked_by_hand = state.locked.is_some() != description.autolock;
+        let is_fresh = state.history.is_empty() && state.data.is_empty() && !locked_by_hand;
+        let in_use = !state.source.subgroup && (description.public || state.used.elapsed() < IDLE);
+        state.removed || (is_fresh && !in_use)
     }
 
     /// Whether its file is gone.
@@ -343,7 +412,8 @@ impl State {
             .any(|member| member.user.permissions.is_op())
     }
 
-    fn admit(&self, request: &JoinRequest, now: Timestamp) -> Result<(), GroupError> {
+    /// Whether someone may come in, or wait at the door.
+    pub(super) fn check(&self, request: &JoinRequest, now: Timestamp) -> Result<(), GroupError> {
         if self.removed {
             return Err(GroupError::DoesNotExist);
         }
@@ -361,16 +431,65 @@ impl State {
             if description.autokick && !self.has_operator() {
                 return Err(GroupError::NoOperators);
             }
-            if usize::try_from(description.max_clients)
-                .is_ok_and(|limit| limit > 0 && self.members.len() >= limit)
-            {
+            if self.is_full() {
                 return Err(GroupError::TooManyUsers);
             }
         }
-        if self.members.contains_key(&request.id) {
+        let waits = |id: &str| self.waiting.iter().any(|other| other.request.id == id);
+        if self.members.contains_key(&request.id) || waits(&request.id) {
             return Err(GroupError::DuplicateId);
         }
         Ok(())
+    }
+
+    /// Whether `max-clients` is reached.
+    pub(super) fn is_full(&self) -> bool {
+        usize::try_from(self.description.max_clients)
+            .is_ok_and(|limit| limit > 0 && self.members.len() >= limit)
+    }
+
+    /// Gives members what a new description allows them, and takes what it does not. What
+    /// operators gave or took stays where their role says nothing new of it. Returns those whose
+    /// permissions changed.
+    fn follow_description(&mut self) -> Vec<Arc<User>> {
+        let description = &self.description;
+        for waiting in &mut self.waiting {
+            let request = &mut waiting.request;
+            if let Some(role) = description.role_of(request.entry, &request.username) {
+                request.permissions = role;
+            }
+        }
+        let mut changed = Vec::new();
+        for member in self.members.values_mut() {
+            let old = member.user.permissions.clone();
+            let mut permissions = old.clone();
+            if let Some(role) = description.role_of(member.entry, &member.user.username) {
+                permissions = permissions.follow(&member.role, &role);
+                member.role = role;
+            }
+            if !description.allow_recording && !member.role.has("record") {
+                permissions.remove("record");
+            }
+            if permissions != old {
+                Arc::make_mut(&mut member.user).permissions = permissions;
+                changed.push(Arc::clone(&member.user));
+            }
+        }
+        changed
+    }
+
+    /// Ends the streams of one member for everyone.
+    pub(super) fn drop_streams(&mut self, source: &str) {
+        let streams: Vec<_> = self
+            .streams
+            .values()
+            .filter(|stream| stream.source == source)
+            .cloned()
+            .collect();
+        for stream in streams {
+            self.streams.remove(&stream.id);
+            self.tell_all(&Notice::Unpublished(stream));
+        }
     }
 
     /// Tells every member the same.

@@ -12,6 +12,7 @@ mod description;
 pub mod disk;
 mod error;
 mod history;
+mod lobby;
 mod mailbox;
 mod membership;
 mod name;
@@ -25,13 +26,17 @@ mod watch;
 pub use action::Grant;
 pub use credentials::{Credentials, Password};
 pub use data::Data;
-pub use description::{ClientPattern, Description, DescriptionError, UserDescription};
+pub use description::{
+    ClientPattern, Description, DescriptionError, Entry, Remark, UserDescription,
+};
 pub use error::GroupError;
 pub use history::{ChatMessage, Clear, History};
 pub use mailbox::{Mailbox, MailboxClosed, MailboxLimits};
 pub use membership::{Group, JoinRequest};
 pub use name::{is_legal_name, is_legal_username};
-pub use notice::{Kick, Membership, Notice, PeerChange, User, UserChange, UserMessage};
+pub use notice::{
+    Guest, Kick, Membership, Notice, PeerChange, Refusal, User, UserChange, UserMessage, Wait,
+};
 pub use permission::{Permissions, Role, RoleOrList};
 pub use registry::{JoinError, Newcomer, Registry};
 pub(crate) use status::PATH;

@@ -1,6 +1,7 @@
 //! What a group tells one of its members.
 
 use super::data::Data;
+use super::error::GroupError;
 use super::history::ChatMessage;
 use super::permission::Permissions;
 use super::status::Status;
@@ -32,6 +33,12 @@ pub enum Notice {
     Published(Arc<PublishedStream>),
     /// A stream is no more.
     Unpublished(Arc<PublishedStream>),
+    /// You wait until an operator decides.
+    Waits(Box<Wait>),
+    /// You waited, and are not let in.
+    Refused(Box<Refusal>),
+    /// Who waits, all of them, and what an operator should be told in words.
+    Lobby(Arc<[Guest]>, Option<Arc<str>>),
     /// You must go.
     Kicked(Kick),
     /// The media engine tells of one of your peer connections.
@@ -51,6 +58,41 @@ pub struct Membership {
     pub status: Status,
     /// Of the group.
     pub data: Arc<Data>,
+}
+
+/// What someone is told who waits.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// The group's name.
+    pub group: String,
+    /// The name it would go by.
+    pub username: String,
+    /// Of the group, as everyone may know it.
+    pub status: Status,
+    /// There is someone inside who could decide.
+    pub operators: bool,
+}
+
+/// Why someone who waited is not let in.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The group's name.
+    pub group: String,
+    /// The name it would have gone by.
+    pub username: String,
+    /// Why.
+    pub error: GroupError,
+}
+
+/// Someone who waits, as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// Its client id.
+    pub id: String,
+    /// Its name.
+    pub username: String,
+    /// When it came.
+    pub since: Timestamp,
 }
 
 /// A member as the others see it.
@@ -109,6 +151,8 @@ pub struct Kick {
     pub by: Option<(String, String)>,
     /// What the member is told; empty for the usual text.
     pub message: String,
+    /// The stable code for programs, if there is one.
+    pub code: Option<&'static str>,
 }
 
 /// What became of a peer connection.
@@ -133,6 +177,7 @@ impl Notice {
             Self::Joined(membership) | Self::Changed(membership) | Self::Left(membership) => {
                 membership.data.weight()
             }
+            Self::Lobby(guests, _) => guests.len() * 128,
             _ => 0,
         };
         own + 256

@@ -41,6 +41,22 @@ impl Permissions {
         self.0.len() != before
     }
 
+    /// These, after the role behind them became another one: what the two have in common stays
+    /// as it is here, given or taken by operators.
+    pub fn follow(&self, before: &Self, after: &Self) -> Self {
+        if self == before {
+            return after.clone();
+        }
+        let mut permissions = self.clone();
+        for name in before.iter().filter(|name| !after.has(name)) {
+            permissions.remove(name);
+        }
+        for name in after.iter().filter(|name| !before.has(name)) {
+            permissions.add(name);
+        }
+        permissions
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -127,6 +143,10 @@ impl Default for RoleOrList {
 }
 
 impl RoleOrList {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// What it allows in a group so described.
     pub fn permissions(&self, description: &Description) -> Permissions {
         match self {

@@ -4,9 +4,10 @@ mod file;
 mod join;
 mod load;
 
+use file::Seen;
 pub(super) use file::Source;
-use file::Stamp;
 pub use join::{JoinError, Newcomer};
+pub(super) use load::Scan;
 
 use super::error::GroupError;
 use super::membership::Group;
@@ -14,6 +15,7 @@ use super::status::{BaseUrl, Status};
 use super::watch::Watch;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
@@ -21,11 +23,10 @@ use tokio::sync::Semaphore;
 #[derive(Debug)]
 pub struct Registry {
     directory: PathBuf,
-    writable: bool,
+    writable: AtomicBool,
     groups: RwLock<HashMap<String, Arc<Group>>>,
-    /// Files that were last seen broken, or of groups that no one asked for, and which version.
     /// Held while a file is read, so that it is read once.
-    seen: Mutex<HashMap<PathBuf, Stamp>>,
+    seen: Mutex<Seen>,
     /// So many passwords are hashed at a time.
     hashing: Arc<Semaphore>,
     watch: OnceLock<Watch>,
@@ -39,7 +40,7 @@ impl Registry {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let registry = Arc::new(Self {
             directory,
-            writable,
+            writable: AtomicBool::new(writable),
             groups: RwLock::default(),
             seen: Mutex::default(),
             hashing: Arc::new(Semaphore::new(cores)),
@@ -48,13 +49,31 @@ impl Registry {
         // Watching begins before reading: what changes in between is read again.
         let watch = Watch::start(&registry, &registry.directory);
         let _ = registry.watch.set(watch);
-        registry.rescan();
+        registry.rescan(Scan::Public);
+        // What is wrong with the others is said later: the start does not wait for it.
+        if let Some(watch) = registry.watch.get() {
+            watch.look();
+        }
         registry
     }
 
     /// The folder of the group files.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Whether the HTTP API may change groups, from now on (`writableGroups`): those inside are
+    /// told.
+    pub fn set_writable(&self, writable: bool) {
+        self.writable.store(writable, Ordering::Relaxed);
+        for group in self.loaded() {
+            group.set_can_change_password(writable);
+        }
+    }
+
+    /// Whether the HTTP API may change groups (`writableGroups`).
+    pub fn is_writable(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
     }
 
     fn loaded(&self) -> Vec<Arc<Group>> {
@@ -75,7 +94,7 @@ impl Registry {
             .cloned()
     }
 
-    fn seen(&self) -> MutexGuard<'_, HashMap<PathBuf, Stamp>> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,6 +109,17 @@ impl Registry {
         task.await.unwrap_or(Err(GroupError::Internal))
     }
 
+    /// Like [`Self::find`], for someone who only looks: an automatic subgroup is not kept.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub async fn peek(self: &Arc<Self>, name: &str) -> Result<Arc<Group>, GroupError> {
+        let registry = Arc::clone(self);
+        let name = name.to_owned();
+        let task = tokio::task::spawn_blocking(move || registry.lookup(&name, false));
+        task.await.unwrap_or(Err(GroupError::Internal))
+    }
+
     /// What everyone may know of a group, its `.status`. Of a group that lives elsewhere, only
     /// its names and `redirect`.
     ///
@@ -100,14 +130,7 @@ impl Registry {
         name: &str,
         base: &BaseUrl,
     ) -> Result<Status, GroupError> {
-        let registry = Arc::clone(self);
-        let name = name.to_owned();
-        // An automatic subgroup that is only asked about is not kept.
-        let task = tokio::task::spawn_blocking(move || registry.lookup(&name, false));
-        Ok(task
-            .await
-            .unwrap_or(Err(GroupError::Internal))?
-            .status(base))
+        Ok(self.peek(name).await?.status(base))
     }
 
     /// The content of `public-groups.json`, sorted by name.

@@ -120,6 +120,9 @@ pub struct Status {
     /// Only operators can join. Told of public groups, and inside.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,
+    /// Whoever is no operator waits at the door.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lobby: bool,
     /// How many are inside. Told of public groups, and inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_count: Option<usize>,

@@ -1,6 +1,6 @@
 //! Notices changed group files, so that those inside are told at once.
 
-use super::registry::Registry;
+use super::registry::{Registry, Scan};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_secs(15);
 pub(super) struct Watch {
     _watcher: Option<RecommendedWatcher>,
     /// Its end ends the thread.
-    _alive: Sender<()>,
+    changed: Sender<()>,
 }
 
 impl Watch {
@@ -55,8 +55,14 @@ impl Watch {
         }
         Self {
             _watcher: watcher,
-            _alive: changed,
+            changed,
         }
+    }
+
+    /// As if something had changed: all files are looked at soon.
+    pub(super) fn look(&self) {
+        // If no one listens, that there is no thread is in the log.
+        let _ = self.changed.send(());
     }
 }
 
@@ -74,6 +80,6 @@ fn follow(changes: &Receiver<()>, registry: &Weak<Registry>) {
         let Some(registry) = registry.upgrade() else {
             return;
         };
-        registry.rescan();
+        registry.rescan(Scan::All);
     }
 }

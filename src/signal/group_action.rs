@@ -21,7 +21,7 @@ pub(super) struct GroupAction {
 }
 
 impl Session {
-    pub(super) fn group_action(&mut self, action: GroupAction) -> Result<(), Failure> {
+    pub(super) async fn group_action(&mut self, action: GroupAction) -> Result<(), Failure> {
         let group = self.joined()?;
         match action.kind.as_deref().unwrap_or_default() {
             "clearchat" => {
@@ -57,6 +57,7 @@ impl Session {
                 self.tell_subgroups(group.name());
                 Ok(())
             }
+            "admit" => Ok(group.admit_all(&self.id, Timestamp::now())?),
             "record" | "unrecord" => {
                 if !group.permits(&self.id, "record") {
                     return Err(GroupError::NotAuthorised.into());

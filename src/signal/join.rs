@@ -3,7 +3,9 @@
 use super::failure::Failure;
 use super::message::{Outgoing, is_empty_data, is_empty_permissions};
 use super::session::Session;
-use crate::group::{Credentials, GroupError, JoinError, Membership, Newcomer, Permissions, Status};
+use crate::group::{
+    Credentials, GroupError, JoinError, Membership, Newcomer, Permissions, Refusal, Status, Wait,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -47,6 +49,9 @@ pub(super) struct Joined<'a> {
     rtc_configuration: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
+    /// Of kind `wait`: someone inside could decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operators: Option<bool>,
 }
 
 impl Session {
@@ -54,7 +59,8 @@ impl Session {
         let name = join.group.unwrap_or_default();
         match join.kind.as_deref() {
             Some("leave") => {
-                if self.group.as_ref().is_none_or(|group| group.name() != name) {
+                let group = self.group.as_ref().or(self.waiting.as_ref());
+                if group.is_none_or(|group| group.name() != name) {
                     return Err(Failure::Dismissed("you are not joined"));
                 }
                 self.leave();
@@ -63,7 +69,7 @@ impl Session {
             Some("join") => {}
             _ => return Err(Failure::Violation("unknown kind")),
         }
-        if self.group.is_some() {
+        if self.group.is_some() || self.waiting.is_some() {
             return Err(Failure::Violation("cannot join multiple groups"));
         }
         let newcomer = Newcomer {
@@ -81,8 +87,10 @@ impl Session {
             Ok(group) => {
                 if let Some(user) = group.user(&self.id) {
                     self.username.clone_from(&user.username);
+                    self.group = Some(group);
+                } else {
+                    self.waiting = Some(group);
                 }
-                self.group = Some(group);
                 Ok(())
             }
             Err(refused) => {
@@ -94,14 +102,19 @@ impl Session {
 
     async fn tell_refused(&mut self, group: &str, refused: JoinError) {
         let JoinError { username, error } = refused;
-        tracing::info!(client = %self.remote, group, %error, "not let in");
-        let text = match &error {
-            GroupError::Redirect(url) => url.clone(),
-            error => error.to_string(),
-        };
         if error == GroupError::NotAuthorised {
             tokio::time::sleep(PENALTY).await;
         }
+        self.tell_not_joined(group, &username, &error);
+    }
+
+    /// Tells the client why it is not let in.
+    pub(super) fn tell_not_joined(&mut self, group: &str, username: &str, error: &GroupError) {
+        tracing::info!(client = %self.remote, group, %error, "not let in");
+        let text = match error {
+            GroupError::Redirect(url) => url.clone(),
+            error => error.to_string(),
+        };
         let kind = if matches!(error, GroupError::Redirect(_)) {
             "redirect"
         } else {
@@ -111,7 +124,7 @@ impl Session {
             kind,
             error: error.code(),
             group,
-            username: &username,
+            username,
             value: Some(&text),
             ..Joined::default()
         }));
@@ -120,9 +133,52 @@ impl Session {
     /// Goes out of the group, if it is in one, with all streams.
     pub(super) fn leave(&mut self) {
         self.end_streams();
-        if let Some(group) = self.group.take() {
+        for group in [self.group.take(), self.waiting.take()]
+            .into_iter()
+            .flatten()
+        {
             group.leave(&self.id);
         }
+    }
+
+    /// The client is in: perhaps it waited until now.
+    pub(super) fn joined_group(&mut self, membership: &Membership) {
+        if let Some(group) = self
+            .waiting
+            .take_if(|group| group.name() == membership.group)
+        {
+            self.username.clone_from(&membership.username);
+            self.group = Some(group);
+        }
+        self.tell_membership("join", membership);
+    }
+
+    /// The client waits until an operator decides.
+    pub(super) fn tell_wait(&mut self, wait: &Wait) {
+        let text = if wait.operators {
+            "Please wait: an operator will let you in."
+        } else {
+            "Please wait: an operator has to let you in, and none is here yet."
+        };
+        if !self.knows_lobby {
+            self.notify("info", text);
+            return;
+        }
+        self.send(&Outgoing::Joined(Joined {
+            kind: "wait",
+            group: &wait.group,
+            username: &wait.username,
+            status: Some(&wait.status),
+            operators: Some(wait.operators),
+            value: Some(text),
+            ..Joined::default()
+        }));
+    }
+
+    /// The client waited, and is not let in.
+    pub(super) fn tell_refusal(&mut self, refusal: &Refusal) {
+        self.waiting.take_if(|group| group.name() == refusal.group);
+        self.tell_not_joined(&refusal.group, &refusal.username, &refusal.error);
     }
 
     pub(super) fn tell_membership(&mut self, kind: &'static str, membership: &Membership) {

@@ -16,6 +16,9 @@ use std::borrow::Cow;
 /// The version of the protocol that this server speaks.
 pub(super) const VERSION: &str = "2";
 
+/// What this server adds to Galène's protocol (`docs/protocol.md`).
+pub(super) const FEATURES: [&str; 2] = ["lobby", "ban"];
+
 /// What every message may say, read before the rest.
 #[derive(Debug, Deserialize)]
 pub(super) struct Envelope<'a> {
@@ -134,6 +137,9 @@ pub(super) struct Handshake {
     pub(super) id: Option<String>,
     #[serde(default)]
     pub(super) version: Option<Vec<String>>,
+    /// What it understands that is not Galène's (`docs/protocol.md`).
+    #[serde(default)]
+    pub(super) features: Option<Vec<String>>,
 }
 
 /// A message that only names a stream.
@@ -164,7 +170,11 @@ pub(super) fn stream_id(id: Option<&str>) -> Result<&str, Failure> {
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Outgoing<'a> {
     /// Answers the handshake.
-    Handshake { version: [&'static str; 1] },
+    Handshake {
+        version: [&'static str; 1],
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        features: Vec<&'static str>,
+    },
     /// Asks for a pong.
     Ping,
     /// Answers a ping.

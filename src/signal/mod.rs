@@ -9,6 +9,7 @@ mod chat;
 mod failure;
 mod group_action;
 mod join;
+mod lobby;
 mod message;
 mod notices;
 mod session;

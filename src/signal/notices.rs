@@ -12,7 +12,7 @@ impl Session {
     /// When it ends the connection.
     pub(super) fn notice(&mut self, notice: Notice) -> Result<(), Failure> {
         match notice {
-            Notice::Joined(membership) => self.tell_membership("join", &membership),
+            Notice::Joined(membership) => self.joined_group(&membership),
             Notice::Changed(membership) => self.changed(&membership),
             Notice::Left(membership) => self.tell_membership("leave", &membership),
             Notice::Chat(message) => self.send(&Outgoing::Chat((&*message).into())),
@@ -43,6 +43,9 @@ impl Session {
             }
             Notice::Unpublished(stream) => self.stream_unpublished(&stream),
             Notice::Peer(peer, change) => self.peer_changed(peer, &change),
+            Notice::Waits(wait) => self.tell_wait(&wait),
+            Notice::Refused(refusal) => self.tell_refusal(&refusal),
+            Notice::Lobby(guests, news) => self.tell_lobby(&guests, news.as_deref()),
             Notice::Kicked(kick) => return Err(Failure::Kicked(kick)),
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! One client: what it says is checked, then done.
 
 use super::failure::{Failure, kick_reason};
-use super::message::{Envelope, Handshake, Incoming, Outgoing, VERSION};
+use super::message::{Envelope, FEATURES, Handshake, Incoming, Outgoing, VERSION};
 use super::state::State;
 use super::stream::Streams;
 use super::user_message::UserMessageOut;
@@ -22,6 +22,10 @@ pub(super) struct Session {
     pub(super) remote: SocketAddr,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) group: Option<Arc<Group>>,
+    /// The group at whose door it waits.
+    pub(super) waiting: Option<Arc<Group>>,
+    /// It understands the messages about the waiting room.
+    pub(super) knows_lobby: bool,
     pub(super) streams: Streams,
     /// What waits to be written.
     out: VecDeque<Utf8Bytes>,
@@ -41,9 +45,19 @@ impl Session {
         if Envelope::read(first)?.kind() != "handshake" {
             return Err(Failure::Violation("you must handshake first"));
         }
-        let Incoming::Handshake(Handshake { id, version }) = Incoming::read(first)? else {
+        let Incoming::Handshake(Handshake {
+            id,
+            version,
+            features,
+        }) = Incoming::read(first)?
+        else {
             return Err(Failure::Violation("you must handshake first"));
         };
+        let mut features_known = FEATURES.to_vec();
+        features_known.retain(|known| {
+            let mut named = features.iter().flatten();
+            named.any(|feature| feature == known)
+        });
         // Who gives no id originates no streams, and still needs a name among the members.
         let id = id
             .filter(|id| !id.is_empty())
@@ -55,10 +69,15 @@ impl Session {
             remote,
             mailbox,
             group: None,
+            waiting: None,
+            knows_lobby: features_known.contains(&"lobby"),
             streams: Streams::default(),
             out: VecDeque::new(),
         };
-        session.send(&Outgoing::Handshake { version: [VERSION] });
+        session.send(&Outgoing::Handshake {
+            version: [VERSION],
+            features: features_known,
+        });
         if !version.is_some_and(|offered| offered.iter().any(|version| version == VERSION)) {
             session.notify(
                 "warning",
@@ -121,8 +140,8 @@ impl Session {
             }
             Incoming::Chat(chat) => self.chat(chat, json.len()),
             Incoming::UserMessage(message) => self.user_message(message, json.len()),
-            Incoming::UserAction(action) => self.user_action(action),
-            Incoming::GroupAction(action) => self.group_action(action),
+            Incoming::UserAction(action) => self.user_action(action).await,
+            Incoming::GroupAction(action) => self.group_action(action).await,
         }
     }
 
@@ -177,6 +196,7 @@ impl Session {
         });
         self.send(&Outgoing::UserMessage(UserMessageOut {
             kind: Some("kicked"),
+            error: kick.code,
             id,
             username,
             dest: Some(&dest),

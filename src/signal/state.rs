@@ -185,6 +185,7 @@ fn shutting_down() -> Notice {
     Notice::Kicked(Kick {
         by: None,
         message: SHUTTING_DOWN.to_owned(),
+        code: None,
     })
 }
 

@@ -5,6 +5,7 @@ use super::message::Outgoing;
 use super::session::Session;
 use super::user_message::UserMessageOut;
 use crate::group::{Grant, GroupError};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,7 +21,7 @@ pub(super) struct UserAction {
 }
 
 impl Session {
-    pub(super) fn user_action(&mut self, action: UserAction) -> Result<(), Failure> {
+    pub(super) async fn user_action(&mut self, action: UserAction) -> Result<(), Failure> {
         let group = self.joined()?;
         let dest = action.dest.unwrap_or_default();
         let grant = match action.kind.as_deref().unwrap_or_default() {
@@ -37,6 +38,15 @@ impl Session {
                     .and_then(Value::as_str)
                     .unwrap_or_default();
                 return Ok(group.kick(&self.id, &dest, message)?);
+            }
+            "admit" => return Ok(group.admit(&self.id, &dest, Timestamp::now())?),
+            "refuse" => {
+                let message = action
+                    .value
+                    .as_ref()
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                return Ok(group.refuse(&self.id, &dest, message)?);
             }
             "identify" => return self.identify(&dest),
             "setdata" => {

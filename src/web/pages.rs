@@ -71,7 +71,7 @@ async fn group(state: &State, rest: &str, uri: &Uri, headers: &HeaderMap) -> Res
             None => no_host(),
         },
         ".status.json" => permanently(&with_query(&encode(&format!("/group/{name}/.status")), uri)),
-        "page without slash" => match state.registry().find(name).await {
+        "page without slash" => match state.registry().peek(name).await {
             Ok(_) => permanently(&with_query(&encode(&format!("/group/{name}/")), uri)),
             Err(error) => refused(state, &error).await,
         },
@@ -80,7 +80,7 @@ async fn group(state: &State, rest: &str, uri: &Uri, headers: &HeaderMap) -> Res
 }
 
 async fn group_page(state: &State, name: &str, headers: &HeaderMap) -> Response {
-    match state.registry().find(name).await {
+    match state.registry().peek(name).await {
         Ok(group) => {
             let description = group.description();
             if !description.redirect.is_empty() {

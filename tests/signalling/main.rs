@@ -9,4 +9,5 @@ mod connection;
 mod files;
 mod harness;
 mod joining;
+mod lobby;
 mod streams;

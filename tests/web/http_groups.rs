@@ -349,8 +349,8 @@ async fn the_example_groups_are_as_their_readme_says() {
 
     let read = |name: &str| {
         let json = std::fs::read(format!("{folder}/{name}.json")).expect("a file");
-        let description = perikon::group::Description::parse(&json).expect("a good file");
-        assert_eq!(description.warnings(), Vec::<String>::new(), "{name}");
+        let (description, remarks) = perikon::group::Description::read(&json).expect("a good file");
+        assert_eq!(remarks, [], "{name}");
         description
     };
     let lets_in = |user: Option<&perikon::group::UserDescription>, password: &str| {

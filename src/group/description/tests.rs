@@ -1,10 +1,21 @@
-use super::Description;
+use super::{Description, Remark};
 use crate::group::Permissions;
 use crate::media::Codec;
 use std::time::Duration;
 
 fn parse(json: &str) -> Description {
     Description::parse(json.as_bytes()).unwrap()
+}
+
+fn text(remarks: &[Remark]) -> String {
+    let lines: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn may(group: &Description, username: &str, password: &str) -> Option<Permissions> {
+    group
+        .login(username, password)
+        .map(|(_, permissions)| permissions)
 }
 
 /// Every field of the manual of Galène 1.1.
@@ -56,7 +67,7 @@ fn an_empty_file_is_a_group_no_one_can_join() {
     let empty = parse("{}");
     assert_eq!(empty.allowed_codecs(), [Codec::Vp8, Codec::Opus]);
     assert_eq!(empty.history_age(), Duration::from_secs(4 * 3600));
-    assert_eq!(empty.login("", ""), None);
+    assert_eq!(may(&empty, "", ""), None);
     assert_eq!(serde_json::to_string(&empty).unwrap(), "{}");
     assert_eq!(
         parse("{\"users\": null, \"public\": null, \"max-clients\": null}"),
@@ -67,14 +78,15 @@ fn an_empty_file_is_a_group_no_one_can_join() {
 
 #[test]
 fn what_is_unknown_is_told_and_kept() {
-    let odd = parse(
-        r#"{"colour": "red", "users": {"x": {"password": {"type": "rot13"}, "age": 3}}, "codecs": ["mp3"]}"#,
-    );
-    insta::assert_snapshot!(odd.warnings().join("\n"), @r#"
-    unknown field "colour" is ignored
-    unknown field "age" of user "x" is ignored
-    user "x" cannot log in, the password is unusable: unknown type "rot13"
-    unknown codec "mp3" is ignored
+    let (odd, remarks) = Description::read(
+        r#"{"colour": "red", "users": {"x": {"password": {"type": "rot13"}, "age": 3}}, "codecs": ["mp3"]}"#.as_bytes(),
+    ).unwrap();
+    insta::assert_snapshot!(text(&remarks), @r#"
+    line 1: unknown field "colour" is ignored
+    line 1: unknown field "age" of user "x" is ignored
+    line 1: user "x" cannot log in, the password is unusable: unknown type "rot13"
+    line 1: unknown codec "mp3" is ignored
+    line 1: no codec is left: nothing can be published here
     "#);
     assert_eq!(serde_json::to_value(&odd).unwrap()["colour"], "red");
 }
@@ -111,16 +123,16 @@ fn a_named_user_never_falls_back() {
             "wildcard-user": {"password": "1234", "permissions": "message"}
         }"#,
     );
-    assert!(group.login("vimes", "sybil").unwrap().is_op());
-    assert_eq!(group.login("vimes", "1234"), None);
-    assert_eq!(group.login("nobby", "1234"), None, "no password of his own");
-    assert_eq!(group.login("nobby", ""), None);
+    assert!(may(&group, "vimes", "sybil").unwrap().is_op());
+    assert_eq!(may(&group, "vimes", "1234"), None);
+    assert_eq!(may(&group, "nobby", "1234"), None, "no password of his own");
+    assert_eq!(may(&group, "nobby", ""), None);
     assert_eq!(
-        group.login("carrot", "1234"),
+        may(&group, "carrot", "1234"),
         Some(Permissions::new(["message"]))
     );
-    assert_eq!(group.login("", "1234"), Some(Permissions::new(["message"])));
-    assert_eq!(group.login("carrot", "sybil"), None);
+    assert_eq!(may(&group, "", "1234"), Some(Permissions::new(["message"])));
+    assert_eq!(may(&group, "carrot", "sybil"), None);
 }
 
 #[test]
@@ -134,15 +146,267 @@ fn files_of_old_work() {
         }"#,
     );
     assert!(group.auto_subgroups);
-    assert!(group.login("vimes", "sybil").unwrap().is_op());
-    assert_eq!(group.login("vimes", "x"), None, "the first entry counts");
+    assert!(may(&group, "vimes", "sybil").unwrap().is_op());
+    assert_eq!(may(&group, "vimes", "x"), None, "the first entry counts");
     assert_eq!(
-        group.login("carrot", "any"),
+        may(&group, "carrot", "any"),
         Some(Permissions::new(["present", "message"]))
     );
-    assert!(group.login("nobby", "ops").unwrap().is_op());
+    assert!(may(&group, "nobby", "ops").unwrap().is_op());
     assert_eq!(
-        group.login("nobby", "any"),
+        may(&group, "nobby", "any"),
         Some(Permissions::new(["message"]))
     );
+}
+
+#[test]
+fn typos_are_found_with_their_lines() {
+    let file = br#"{
+    "autolok": true,
+    "max_clients": 3,
+    "users": {
+        "vimes": {
+            "pasword": "sybil",
+            "permissions": ["op", "presnt"]
+        }
+    },
+    "wildcard-user": {
+        "password": {"type": "wildcard"},
+        "permission": "present"
+    },
+    "fallback-users": [
+        {"password": "a"},
+        {"password": "b", "users": {"public": 1}}
+    ],
+    "\u0070urple": {"colour": [1, {"x": "\"}"}]}
+}"#;
+    let (_, remarks) = Description::read(file).unwrap();
+    insta::assert_snapshot!(text(&remarks), @r#"
+    line 2: unknown field "autolok" is ignored (did you mean "autolock"?)
+    line 3: unknown field "max_clients" is ignored (did you mean "max-clients"?)
+    line 5: user "vimes" cannot log in with a password: there is none
+    line 6: unknown field "pasword" of user "vimes" is ignored (did you mean "password"?)
+    line 7: unknown permission "presnt" of user "vimes" (did you mean "present"?)
+    line 12: unknown field "permission" of the wildcard user is ignored (did you mean "permissions"?)
+    line 16: unknown field "users" of fallback user 2 is ignored
+    line 18: unknown field "purple" is ignored
+    "#);
+}
+
+/// File of old; what it becomes; what the log says of it.
+#[test]
+fn formats_of_old_are_upgraded_and_the_log_says_so() {
+    let cases = [
+        (
+            r#"{"allow-subgroups": true}"#,
+            r#"{"auto-subgroups": true}"#,
+            "line 1: allow-subgroups is read as auto-subgroups",
+        ),
+        (
+            r#"{"allow-anonymous": true}"#,
+            r#"{"allow-anonymous": true}"#,
+            "line 1: allow-anonymous has no effect: empty usernames are allowed",
+        ),
+        (
+            "{\"op\": [{\"username\": \"a\", \"password\": \"p\"}],\n\"presenter\": [{}]}",
+            r#"{"users": {"a": {"password": "p", "permissions": "op"}},
+                "wildcard-user": {"password": {"type": "wildcard"}, "permissions": "present"}}"#,
+            "line 1: op is read as users with the permissions \"op\": \"a\"\n\
+             line 2: presenter is read as users with the permissions \"present\": everyone else",
+        ),
+        (
+            r#"{"op": [{"username": "a"}], "other": [{"username": "a", "password": "p"}]}"#,
+            r#"{"users": {"a": {"password": {"type": "wildcard"}, "permissions": "op"}}}"#,
+            "line 1: op is read as users with the permissions \"op\": \"a\"\n\
+             line 1: other names the user \"a\" again: only the first counts",
+        ),
+        (
+            r#"{"other": [{"password": "x"}, {"username": ""}]}"#,
+            r#"{"wildcard-user": {"password": "x", "permissions": "message"},
+                "fallback-users": [{"password": {"type": "wildcard"}, "permissions": "message"}]}"#,
+            "line 1: other is read as users with the permissions \"message\": everyone else",
+        ),
+        (
+            r#"{"fallback-users": [{"password": "x", "permissions": "observe"}]}"#,
+            r#"{"wildcard-user": {"password": "x", "permissions": "observe"}}"#,
+            "line 1: the first of fallback-users is read as wildcard-user",
+        ),
+        (
+            r#"{"op": [], "presenter": null, "allow-subgroups": false}"#,
+            "{}",
+            "",
+        ),
+    ];
+    for (old, new, log) in cases {
+        let (description, remarks) = Description::read(old.as_bytes()).unwrap();
+        assert_eq!(description, parse(new), "{old}");
+        assert_eq!(text(&remarks), log, "{old}");
+        let written = description.to_json().unwrap();
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&written).unwrap(),
+            serde_json::from_str::<serde_json::Value>(new).unwrap(),
+            "it is written in today's words"
+        );
+    }
+}
+
+#[test]
+fn the_sanitised_view_shows_no_secret_and_loses_none() {
+    let full = parse(&FULL.replacen('{', r#"{"pasword": "typo", "#, 1));
+    let shown = full.sanitised();
+    let text = shown.to_json().unwrap();
+    for secret in ["sybil", "typo", "MYz3", "wildcard", "users"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert!(shown.is_sanitised() && !full.is_sanitised());
+    assert!(shown.public && shown.auth_server == full.auth_server);
+    let mut edited = parse(&text);
+    edited.display_name = "Night Watch".to_owned();
+    let mut after = full.clone();
+    after.display_name = "Night Watch".to_owned();
+    assert_eq!(edited.with_secrets_of(&full), after);
+    let user = full.users["vimes"].sanitised();
+    assert_eq!(
+        serde_json::to_string(&user).unwrap(),
+        r#"{"permissions":"op"}"#
+    );
+}
+
+mod meaning {
+    use super::{Description, parse};
+    use proptest::collection::{btree_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    fn password() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            ".{0,12}".prop_map(Value::from),
+            Just(json!({"type": "wildcard"})),
+            ".{0,12}".prop_map(|key| json!({"type": "plain", "key": key})),
+            ("([0-9a-f]{2}){1,40}", "([0-9a-f]{2}){0,9}", 1..9999).prop_map(|(key, salt, n)| {
+                json!({"type": "pbkdf2", "hash": "sha-256", "key": key, "salt": salt,
+                       "iterations": n})
+            }),
+            "[a-z]{1,9}".prop_map(|kind| json!({"type": kind, "key": 3})),
+        ]
+    }
+
+    fn permissions() -> impl Strategy<Value = Value> {
+        let role = proptest::sample::select(vec![
+            "op", "present", "message", "observe", "caption", "admin",
+        ]);
+        prop_oneof![
+            role.prop_map(Value::from),
+            vec("[a-z]{0,9}", 0..4).prop_map(Value::from),
+        ]
+    }
+
+    fn user() -> impl Strategy<Value = Value> {
+        let unknown = btree_map("x-[a-z]{1,5}", any::<i32>(), 0..2);
+        (option::of(password()), option::of(permissions()), unknown).prop_map(
+            |(password, permissions, unknown)| {
+                let mut user: Map<String, Value> = unknown
+                    .into_iter()
+                    .map(|(key, value)| (key, value.into()))
+                    .collect();
+                user.extend(password.map(|value| ("password".to_owned(), value)));
+                user.extend(permissions.map(|value| ("permissions".to_owned(), value)));
+                user.into()
+            },
+        )
+    }
+
+    fn pattern() -> impl Strategy<Value = Value> {
+        (option::of("[a-c]{0,1}"), option::of(password())).prop_map(|(username, password)| {
+            let mut pattern = Map::new();
+            pattern.extend(username.map(|value| ("username".to_owned(), value.into())));
+            pattern.extend(password.map(|value| ("password".to_owned(), value)));
+            pattern.into()
+        })
+    }
+
+    fn time() -> impl Strategy<Value = Value> {
+        (0..4_000_000_000_i64).prop_map(|second| {
+            let time = jiff::Timestamp::from_second(second).unwrap();
+            time.to_string().into()
+        })
+    }
+
+    /// Every field, each sometimes there, sometimes null.
+    fn file() -> impl Strategy<Value = Value> {
+        let text = || ".{0,9}".prop_map(Value::from).boxed();
+        let flag = || any::<bool>().prop_map(Value::from).boxed();
+        let number = || (-2..100_000_i64).prop_map(Value::from).boxed();
+        let users = || vec(user(), 0..3).prop_map(Value::from).boxed();
+        let patterns = || vec(pattern(), 0..3).prop_map(Value::from).boxed();
+        let named = btree_map("[a-e]{0,2}", user(), 0..3)
+            .prop_map(|users| users.into_iter().collect::<Map<_, _>>().into())
+            .boxed();
+        let codecs = vec("(vp8|VP9|opus|x)", 0..4).prop_map(Value::from).boxed();
+        let keys = Just(json!([{"kty": "oct", "k": "AAAA"}])).boxed();
+        let fields = [
+            ("users", named),
+            ("wildcard-user", user().boxed()),
+            ("fallback-users", users()),
+            ("authKeys", keys),
+            ("authServer", text()),
+            ("authPortal", text()),
+            ("public", flag()),
+            ("displayName", text()),
+            ("description", text()),
+            ("contact", text()),
+            ("comment", text()),
+            ("max-clients", number()),
+            ("max-history-age", number()),
+            ("not-before", time().boxed()),
+            ("expires", time().boxed()),
+            ("allow-recording", flag()),
+            ("unrestricted-tokens", flag()),
+            ("allow-anonymous", flag()),
+            ("auto-subgroups", flag()),
+            ("allow-subgroups", flag()),
+            ("autolock", flag()),
+            ("autokick", flag()),
+            ("lobby", flag()),
+            ("redirect", text()),
+            ("codecs", codecs),
+            ("op", patterns()),
+            ("presenter", patterns()),
+            ("other", patterns()),
+            ("x-unknown", number()),
+        ];
+        let fields: Vec<_> = fields
+            .into_iter()
+            .map(|(name, value)| {
+                let value = prop_oneof![3 => value, 1 => Just(Value::Null)];
+                option::of(value).prop_map(move |value| (name.to_owned(), value))
+            })
+            .collect();
+        fields.prop_map(|fields| {
+            let there = |(name, value): (String, Option<Value>)| Some((name, value?));
+            fields
+                .into_iter()
+                .filter_map(there)
+                .collect::<Map<_, _>>()
+                .into()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn printing_keeps_it(file in file()) {
+            let description = parse(&file.to_string());
+            let written = description.to_json().unwrap();
+            let (again, remarks) = Description::read(written.as_bytes()).unwrap();
+            prop_assert_eq!(&again, &description);
+            let upgrades = remarks.iter().filter(|remark| remark.is_upgrade).count();
+            let anonymous = usize::from(description.allow_anonymous);
+            prop_assert_eq!(upgrades, anonymous, "nothing of old is written");
+            prop_assert_eq!(
+                description.sanitised().with_secrets_of(&description),
+                description
+            );
+        }
+    }
 }

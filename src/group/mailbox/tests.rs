@@ -7,6 +7,7 @@ fn kick(message: &str) -> Notice {
     Notice::Kicked(Kick {
         by: None,
         message: message.into(),
+        code: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Group files on disk: finding them, reading them, and saying what is wrong with them.
 
-use crate::group::description::Description;
+use crate::group::description::{Description, Remark};
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -43,7 +43,7 @@ pub(in crate::group) struct Source {
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
     /// The file is that of a group above, which has `auto-subgroups`.
-    pub(super) subgroup: bool,
+    pub(in crate::group) subgroup: bool,
 }
 
 /// Every group file below a folder: its group's name, and its path.
@@ -94,7 +94,26 @@ pub(super) struct Broken {
     stamp: Option<Stamp>,
 }
 
-pub(super) fn read(path: &Path) -> Result<(Description, Stamp), Broken> {
+pub(super) struct Content {
+    pub(super) description: Description,
+    pub(super) remarks: Vec<Remark>,
+    pub(super) stamp: Stamp,
+}
+
+/// Reads a group file.
+pub(super) fn read(path: &Path) -> Result<Content, Broken> {
+    read_if(path, |_| true)?.ok_or(Broken {
+        kind: BrokenKind::Unreadable,
+        reason: String::new(),
+        stamp: None,
+    })
+}
+
+/// Reads a group file, and understands it if its text is `wanted`.
+pub(super) fn read_if(
+    path: &Path,
+    wanted: impl FnOnce(&[u8]) -> bool,
+) -> Result<Option<Content>, Broken> {
     let unreadable = |error: io::Error| Broken {
         kind: if error.kind() == io::ErrorKind::NotFound {
             BrokenKind::Absent
@@ -117,11 +136,17 @@ pub(super) fn read(path: &Path) -> Result<(Description, Stamp), Broken> {
         .map_err(unreadable)?;
     let parsed = if json.len() as u64 > FILE_LIMIT {
         Err(format!("it is larger than {FILE_LIMIT} bytes"))
+    } else if wanted(&json) {
+        Description::read(&json).map_err(|error| error.to_string())
     } else {
-        Description::parse(&json).map_err(|error| error.to_string())
+        return Ok(None);
     };
     match parsed {
-        Ok(description) => Ok((description, stamp)),
+        Ok((description, remarks)) => Ok(Some(Content {
+            description,
+            remarks,
+            stamp,
+        })),
         Err(reason) => Err(Broken {
             kind: BrokenKind::Unreadable,
             reason,
@@ -130,19 +155,60 @@ pub(super) fn read(path: &Path) -> Result<(Description, Stamp), Broken> {
     }
 }
 
-/// Logs what is wrong with a file, once for each version of it.
-pub(super) fn report(
-    path: &Path,
-    broken: &Broken,
-    in_force: bool,
-    seen: &mut HashMap<PathBuf, Stamp>,
-) {
-    if let Some(stamp) = &broken.stamp {
-        let settling = stamp.modified.elapsed().is_ok_and(|age| age < SETTLING);
-        if settling || seen.get(path) == Some(stamp) {
+/// Which versions of which files were looked at already.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Broken, or of groups that no one asked for.
+    idle: HashMap<PathBuf, Stamp>,
+    /// What there is to say about them is in the log.
+    remarked: HashMap<PathBuf, Stamp>,
+}
+
+impl Seen {
+    /// Whether this version need not be read again until someone asks for it.
+    pub(super) fn is_known(&self, path: &Path, stamp: &Stamp) -> bool {
+        self.idle.get(path) == Some(stamp)
+    }
+
+    pub(super) fn put_aside(&mut self, path: &Path, stamp: Stamp) {
+        self.idle.insert(path.to_owned(), stamp);
+    }
+
+    pub(super) fn forget(&mut self, path: &Path) {
+        self.idle.remove(path);
+    }
+
+    /// Forgets files that are there no more.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&Path) -> bool) {
+        self.idle.retain(|path, _| is_there(path));
+        self.remarked.retain(|path, _| is_there(path));
+    }
+
+    /// Logs what the admin should know of a good file, once for each version of it.
+    pub(super) fn remark(&mut self, path: &Path, content: &Content) {
+        if content.remarks.is_empty() || self.remarked.get(path) == Some(&content.stamp) {
             return;
         }
-        seen.insert(path.to_owned(), stamp.clone());
+        self.remarked.insert(path.to_owned(), content.stamp.clone());
+        let file = path.display();
+        for remark in &content.remarks {
+            if remark.is_upgrade {
+                tracing::info!(%file, "{remark} (a field of old, which is understood)");
+            } else {
+                tracing::warn!(%file, "{remark}");
+            }
+        }
+    }
+}
+
+/// Logs what is wrong with a file, once for each version of it.
+pub(super) fn report(path: &Path, broken: &Broken, in_force: bool, seen: &mut Seen) {
+    if let Some(stamp) = &broken.stamp {
+        let settling = stamp.modified.elapsed().is_ok_and(|age| age < SETTLING);
+        if settling || seen.is_known(path, stamp) {
+            return;
+        }
+        seen.put_aside(path, stamp.clone());
     }
     let file = path.display();
     let reason = &broken.reason;

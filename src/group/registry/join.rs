@@ -3,7 +3,7 @@
 use super::Registry;
 use crate::group::credentials::Credentials;
 use crate::group::data::Data;
-use crate::group::description::Description;
+use crate::group::description::{Description, Entry};
 use crate::group::error::GroupError;
 use crate::group::mailbox::Mailbox;
 use crate::group::membership::{Group, JoinRequest, Stale};
@@ -62,6 +62,7 @@ impl Registry {
         let mut request = JoinRequest {
             id: newcomer.id,
             username: String::new(),
+            entry: Entry::Token,
             permissions: Permissions::default(),
             data: Arc::new(Data::new(newcomer.data)?),
             address: newcomer.address,
@@ -74,10 +75,11 @@ impl Registry {
             if !description.redirect.is_empty() {
                 return Err(GroupError::Redirect(description.redirect.clone()).into());
             }
-            let (username, permissions) = self
+            let (username, entry, permissions) = self
                 .authenticate(&description, &newcomer.credentials)
                 .await?;
             request.username.clone_from(&username);
+            request.entry = entry;
             request.permissions = permissions;
             match group.join(request.clone(), &description, Timestamp::now()) {
                 Ok(Ok(())) => return Ok(group),
@@ -92,7 +94,7 @@ impl Registry {
         &self,
         description: &Arc<Description>,
         credentials: &Credentials,
-    ) -> Result<(String, Permissions), GroupError> {
+    ) -> Result<(String, Entry, Permissions), GroupError> {
         if credentials.token.is_some() {
             // Tokens come with the rest of the group format.
             return Err(GroupError::NotAuthorised);
@@ -104,7 +106,7 @@ impl Registry {
         if !is_legal_username(&username) {
             return Err(GroupError::NotAuthorised);
         }
-        let permissions = if description.is_slow(&username) {
+        let login = if description.is_slow(&username) {
             let Ok(_permit) = self.hashing.acquire().await else {
                 return Err(GroupError::Internal);
             };
@@ -117,6 +119,7 @@ impl Registry {
         } else {
             description.login(&username, &credentials.password)
         };
-        Ok((username, permissions.ok_or(GroupError::NotAuthorised)?))
+        let (entry, permissions) = login.ok_or(GroupError::NotAuthorised)?;
+        Ok((username, entry, permissions))
     }
 }

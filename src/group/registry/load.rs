@@ -1,11 +1,12 @@
 //! Keeping the groups in memory in step with their files.
 
 use super::Registry;
-use super::file::{BrokenKind, Source, Stamp, collect, read, report};
+use super::file::{BrokenKind, Content, Source, Stamp, collect, read, read_if, report};
 use crate::group::error::GroupError;
 use crate::group::membership::Group;
 use crate::group::name::is_legal_name;
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::{fs, io};
@@ -18,6 +19,9 @@ impl Registry {
             return Err(GroupError::IllegalName);
         }
         let group = self.get(name);
+        if let Some(group) = group.as_ref().filter(|_| keep) {
+            group.touch();
+        }
         let (path, subgroup) = match self.locate(name) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -53,8 +57,8 @@ impl Registry {
             return Ok(group);
         }
         let group = self.get(name);
-        let (description, stamp) = match read(&path) {
-            Ok(read) => read,
+        let content = match read(&path) {
+            Ok(content) => content,
             Err(broken) if broken.kind == BrokenKind::Absent => {
                 if let Some(group) = group {
                     group.file_removed();
@@ -68,15 +72,16 @@ impl Registry {
                     .ok_or(GroupError::Broken);
             }
         };
-        seen.remove(&path);
+        seen.forget(&path);
+        seen.remark(&path, &content);
+        let Content {
+            description, stamp, ..
+        } = content;
         if subgroup && !description.auto_subgroups {
             if let Some(group) = group {
                 group.file_removed();
             }
             return Err(GroupError::DoesNotExist);
-        }
-        for warning in description.warnings() {
-            tracing::warn!(file = %path.display(), "{warning}");
         }
         let description = if subgroup {
             description.for_subgroup()
@@ -90,10 +95,10 @@ impl Registry {
         };
         if let Some(group) = group {
             tracing::info!(group = name, "the description of the group changed");
-            group.update(description, source);
+            group.update(description, source, Timestamp::now());
             return Ok(group);
         }
-        let group = Group::new(name.to_owned(), description, source, self.writable);
+        let group = Group::new(name.to_owned(), description, source, self.is_writable());
         let group = Arc::new(group);
         if keep || !subgroup {
             let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
@@ -127,14 +132,13 @@ impl Registry {
 
     /// Brings everything in memory up to date with the files, loads public groups that are new,
     /// and forgets groups that no one would miss. Blocks.
-    pub(in crate::group) fn rescan(&self) {
+    pub(in crate::group) fn rescan(&self, scan: Scan) {
         let now = Timestamp::now();
         for group in self.loaded() {
             let name = group.name();
             // What is wrong is in the log; the group in memory knows what it can go on with.
             let _ = self.lookup(name, false);
-            let forgettable = group.is_removed() || group.source().subgroup;
-            if forgettable && group.is_idle(now) {
+            if group.is_idle(now) {
                 let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
                 // Someone may have come in the meantime, or be about to: then there are more
                 // than this reference and that of the map.
@@ -145,31 +149,50 @@ impl Registry {
         }
         let mut files = Vec::new();
         collect(&self.directory, "", 0, &mut files);
-        for (name, path) in files {
-            if is_legal_name(&name) && self.get(&name).is_none() {
-                self.load_if_public(&name, &path);
+        for (name, path) in &files {
+            if is_legal_name(name) && self.get(name).is_none() {
+                self.check(name, path, scan);
             }
         }
+        let there: HashSet<&Path> = files.iter().map(|(_, path)| path.as_path()).collect();
+        self.seen().retain(|path| there.contains(path));
     }
 
-    fn load_if_public(&self, name: &str, path: &Path) {
+    /// Looks at the file of a group that is not in memory: it is loaded if it is public.
+    fn check(&self, name: &str, path: &Path, scan: Scan) {
         let mut seen = self.seen();
         let stamp = fs::metadata(path).and_then(|metadata| Stamp::of(&metadata));
-        if stamp.is_ok_and(|stamp| seen.get(path) == Some(&stamp)) {
+        if stamp.is_ok_and(|stamp| seen.is_known(path, &stamp)) {
             return;
         }
-        match read(path) {
-            Ok((description, _)) if description.public => {
+        let wanted = |json: &[u8]| scan == Scan::All || may_be_public(json);
+        match read_if(path, wanted) {
+            Ok(Some(content)) if content.description.public => {
                 drop(seen);
                 let _ = self.lookup(name, false);
             }
-            Ok((_, stamp)) => {
-                seen.insert(path.to_owned(), stamp);
+            Ok(Some(content)) => {
+                seen.remark(path, &content);
+                seen.put_aside(path, content.stamp);
             }
-            Err(broken) if broken.kind == BrokenKind::Absent => {
-                seen.remove(path);
-            }
+            Ok(None) => {}
+            Err(broken) if broken.kind == BrokenKind::Absent => seen.forget(path),
             Err(broken) => report(path, &broken, false, &mut seen),
         }
     }
+}
+
+/// How thoroughly files are looked at whose groups no one asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::group) enum Scan {
+    /// Those that could be public are understood.
+    Public,
+    /// All are, so that the log says what is wrong with them.
+    All,
+}
+
+/// Whether a text may have the key `public`, which could be written with escapes.
+fn may_be_public(json: &[u8]) -> bool {
+    let has = |part: &[u8]| json.windows(part.len()).any(|window| window == part);
+    has(b"\"public\"") || has(b"\\u")
 }

@@ -1,4 +1,4 @@
-use super::{Newcomer, Registry};
+use super::{Newcomer, Registry, Scan};
 use crate::group::{
     BaseUrl, Credentials, Group, GroupError, JoinError, Mailbox, MailboxLimits, Notice,
 };
@@ -164,7 +164,7 @@ async fn automatic_subgroups() {
     group.leave("1");
     assert_eq!(setup.registry.subgroups("a"), []);
     drop((group, mailbox));
-    setup.registry.rescan();
+    setup.registry.rescan(Scan::All);
     assert!(
         setup.registry.get("a/b/c").is_none(),
         "empty, and nothing was said"
@@ -193,8 +193,8 @@ async fn a_changed_file_is_in_force_at_once() {
     assert!(Arc::ptr_eq(&group, &again), "the same group");
     assert!(matches!(mailbox.next().await.unwrap(), Notice::Changed(_)));
     assert!(
-        group.permits("1", "present"),
-        "those inside keep what they have"
+        group.permits("1", "message") && !group.permits("1", "present"),
+        "and those inside have the permissions it names"
     );
 }
 
@@ -221,7 +221,7 @@ async fn a_removed_file_keeps_its_members() {
         setup.join("g", "2", "y", "").await.unwrap_err().error,
         GroupError::DoesNotExist
     );
-    setup.registry.rescan();
+    setup.registry.rescan(Scan::All);
     assert_eq!(group.client_count(), 1);
     setup.write("g.json", OPEN);
     let (again, _) = setup.join("g", "2", "y", "").await.unwrap();
@@ -233,7 +233,7 @@ async fn a_removed_file_keeps_its_members() {
     group.leave("1");
     group.leave("2");
     drop((group, again));
-    setup.registry.rescan();
+    setup.registry.rescan(Scan::All);
     assert!(setup.registry.get("g").is_none());
 }
 
