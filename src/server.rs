@@ -218,6 +218,7 @@ fn prepare(config: &Config) -> Result<Parts, StartError> {
     }
     let writable = settings.current().writable_groups;
     let registry = Registry::new(config.groups_folder.clone(), writable);
+    registry.keep_bans_in(config.data_folder.join("var/bans.jsonl"));
     Ok(Parts {
         settings,
         files,

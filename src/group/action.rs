@@ -1,6 +1,7 @@
 //! What members do in a group. Every method takes the client id of who does it, and checks under
 //! the lock that this member may.
 
+use super::ban::Ban;
 use super::error::GroupError;
 use super::history::{ChatMessage, Clear};
 use super::mailbox::Mailbox;
@@ -212,6 +213,25 @@ impl Group {
         };
         state.reach(id)?.0.push(Notice::Kicked(kick));
         Ok(())
+    }
+
+    /// Throws out whom a ban holds, but not the operator who pronounced it.
+    pub(super) fn throw_out(&self, by: &str, kick: &Kick, ban: &Ban) {
+        let state = self.state();
+        for (id, member) in &state.members {
+            let user = &member.user;
+            let address = user.address.map(|address| address.ip());
+            if id != by && ban.holds(&user.username, address, user.permissions.is_op()) {
+                member.mailbox.push(Notice::Kicked(kick.clone()));
+            }
+        }
+        for waiting in &state.waiting {
+            let request = &waiting.request;
+            let address = request.address.map(|address| address.ip());
+            if ban.holds(&request.username, address, false) {
+                request.mailbox.push(Notice::Kicked(kick.clone()));
+            }
+        }
     }
 
     /// Tells an operator who a member is, and the member that this was told.

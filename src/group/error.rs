@@ -48,6 +48,15 @@ pub enum GroupError {
     /// By name or by address: the message of the ban.
     #[error("{0}")]
     Banned(String),
+    /// A ban that makes no sense: why.
+    #[error("{0}")]
+    Unbannable(&'static str),
+    /// So many are kept, and no more.
+    #[error("too many bans")]
+    TooManyBans,
+    /// It was lifted, or is over.
+    #[error("no such ban")]
+    NoSuchBan,
     /// It lives elsewhere: at this URL.
     #[error("this group is at {0}")]
     Redirect(String),

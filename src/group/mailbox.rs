@@ -37,6 +37,7 @@ pub struct Mailbox {
     queue: Mutex<Queue>,
     ready: Notify,
     closed: Notify,
+    kicked: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +45,7 @@ struct Queue {
     notices: VecDeque<Notice>,
     weight: usize,
     closed: bool,
+    kicked: bool,
 }
 
 impl Mailbox {
@@ -54,6 +56,7 @@ impl Mailbox {
             queue: Mutex::default(),
             ready: Notify::new(),
             closed: Notify::new(),
+            kicked: Notify::new(),
         }
     }
 
@@ -68,6 +71,8 @@ impl Mailbox {
             return;
         }
         queue.weight += notice.weight();
+        let kicked = matches!(notice, Notice::Kicked(_));
+        queue.kicked |= kicked;
         queue.notices.push_back(notice);
         if queue.notices.len() > self.limits.notices || queue.weight > self.limits.weight {
             Self::close_queue(&mut queue);
@@ -75,6 +80,9 @@ impl Mailbox {
             self.closed.notify_waiters();
         } else {
             drop(queue);
+        }
+        if kicked {
+            self.kicked.notify_waiters();
         }
         self.ready.notify_one();
     }
@@ -118,6 +126,17 @@ impl Mailbox {
                 return Ok(notice);
             }
             self.ready.notified().await;
+        }
+    }
+
+    /// Waits until the client is told to go.
+    pub async fn kicked(&self) {
+        let kicked = self.kicked.notified();
+        tokio::pin!(kicked);
+        // Registered before the look, or a kick in between would be missed.
+        kicked.as_mut().enable();
+        if !self.queue().kicked {
+            kicked.await;
         }
     }
 

@@ -6,6 +6,7 @@
 //! the async threads.
 
 mod action;
+mod ban;
 mod credentials;
 mod data;
 mod description;
@@ -24,6 +25,7 @@ mod stream;
 mod watch;
 
 pub use action::Grant;
+pub use ban::{Ban, Bans, Network};
 pub use credentials::{Credentials, Password};
 pub use data::Data;
 pub use description::{
@@ -38,7 +40,7 @@ pub use notice::{
     Guest, Kick, Membership, Notice, PeerChange, Refusal, User, UserChange, UserMessage, Wait,
 };
 pub use permission::{Permissions, Role, RoleOrList};
-pub use registry::{JoinError, Newcomer, Registry};
+pub use registry::{BanRequest, Banned, JoinError, Newcomer, Registry};
 pub(crate) use status::PATH;
 pub use status::{BaseUrl, BaseUrlError, Status};
 pub use stream::{PublishedStream, PublishedTrack};

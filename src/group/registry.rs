@@ -1,14 +1,17 @@
 //! All groups: found by name, loaded from their files, and kept in step with them.
 
+mod ban;
 mod file;
 mod join;
 mod load;
 
+pub use ban::{BanRequest, Banned};
 use file::Seen;
 pub(super) use file::Source;
 pub use join::{JoinError, Newcomer};
 pub(super) use load::Scan;
 
+use super::ban::Bans;
 use super::error::GroupError;
 use super::membership::Group;
 use super::status::{BaseUrl, Status};
@@ -29,6 +32,7 @@ pub struct Registry {
     seen: Mutex<Seen>,
     /// So many passwords are hashed at a time.
     hashing: Arc<Semaphore>,
+    bans: Bans,
     watch: OnceLock<Watch>,
 }
 
@@ -44,6 +48,7 @@ impl Registry {
             groups: RwLock::default(),
             seen: Mutex::default(),
             hashing: Arc::new(Semaphore::new(cores)),
+            bans: Bans::default(),
             watch: OnceLock::new(),
         });
         // Watching begins before reading: what changes in between is read again.

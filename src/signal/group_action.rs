@@ -58,6 +58,9 @@ impl Session {
                 Ok(())
             }
             "admit" => Ok(group.admit_all(&self.id, Timestamp::now())?),
+            "ban" => self.ban_anyone(action.value).await,
+            "unban" => self.unban(action.value).await,
+            "bans" => self.list_bans(),
             "record" | "unrecord" => {
                 if !group.permits(&self.id, "record") {
                     return Err(GroupError::NotAuthorised.into());

@@ -5,6 +5,7 @@
 //! that others cause. No one waits for a client that does not read: when its mailbox is full, it
 //! is closed.
 
+mod ban;
 mod chat;
 mod failure;
 mod group_action;

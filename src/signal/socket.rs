@@ -210,6 +210,8 @@ async fn guarded(
         biased;
         written = writing => written.map_err(|_| End::Gone),
         () = mailbox.closed() => Err(End::Dead),
+        // Who must go does not stay by not reading.
+        () = async { mailbox.kicked().await; sleep(CLOSING).await } => Err(End::Dead),
         () = sleep(patience) => Err(End::Dead),
     }
 }

@@ -48,6 +48,7 @@ impl Session {
                     .unwrap_or_default();
                 return Ok(group.refuse(&self.id, &dest, message)?);
             }
+            "ban" => return self.ban_client(&dest, action.value).await,
             "identify" => return self.identify(&dest),
             "setdata" => {
                 if dest != self.id {

@@ -1,7 +1,9 @@
 //! `useraction` and `groupaction`.
 
 use crate::harness::{Client, OPEN, Server, without_time};
+use perikon::signal::Limits;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const OP: [&str; 5] = ["op", "present", "message", "caption", "token"];
 
@@ -115,6 +117,31 @@ async fn kicks() {
     let (code, reason) = bob.closed().await;
     assert_eq!(code, 1000);
     assert!(reason.len() > 100 && reason.ends_with('ż'), "{reason}");
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_kicked_all_the_same() {
+    let limits = Limits {
+        dead: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let server = Server::with_limits(&[], limits).await;
+    let mut op = server.join("1", "op").await;
+    let deaf = server.join("2", "bob").await;
+    op.settle().await;
+    // More than the system keeps for a socket, less than the server does.
+    for _ in 0..14 {
+        let text = "x".repeat(1_000_000);
+        op.send(json!({"type": "chat", "noecho": true, "value": text}))
+            .await;
+    }
+    op.settle().await;
+    op.act_on_user("kick", "2", Value::Null).await;
+    assert_eq!(
+        op.next().await,
+        json!({"type": "user", "kind": "delete", "id": "2", "username": "bob"})
+    );
+    drop(deaf);
 }
 
 #[tokio::test]

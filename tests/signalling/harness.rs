@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -100,6 +100,27 @@ impl Server {
 
     pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.folder.path().join(name)).unwrap();
+    }
+
+    /// A client from another address of loopback, that has shaken hands.
+    pub(crate) async fn greet_from(&self, address: &str, id: &str) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        let local = SocketAddr::new(address.parse().unwrap(), 0);
+        socket.bind(local).unwrap();
+        let stream = socket.connect(self.address).await.unwrap();
+        let url = format!("ws://{}/ws", self.address);
+        let stream = MaybeTlsStream::Plain(stream);
+        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let mut client = Client {
+            socket,
+            id: id.into(),
+            username: String::new(),
+        };
+        client
+            .send(json!({"type": "handshake", "version": ["2"], "id": id}))
+            .await;
+        assert_eq!(client.next().await["type"], "handshake");
+        client
     }
 
     /// A client that has said nothing yet.

@@ -42,6 +42,8 @@ impl Stamp {
 pub(in crate::group) struct Source {
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
+    /// The group whose file it is.
+    pub(in crate::group) group: String,
     /// The file is that of a group above, which has `auto-subgroups`.
     pub(in crate::group) subgroup: bool,
 }

@@ -81,8 +81,27 @@ impl Registry {
             request.username.clone_from(&username);
             request.entry = entry;
             request.permissions = permissions;
+            let address = request.address.map(|address| address.ip());
+            let banned = || {
+                let owner = group.source().group;
+                let is_op = request.permissions.is_op();
+                self.bans
+                    .check(&owner, &username, address, is_op, Timestamp::now())
+                    .map_err(|error| JoinError {
+                        username: username.clone(),
+                        error,
+                    })
+            };
+            banned()?;
             match group.join(request.clone(), &description, Timestamp::now()) {
-                Ok(Ok(())) => return Ok(group),
+                Ok(Ok(())) => {
+                    // One pronounced in between did not see the newcomer.
+                    if let Err(error) = banned() {
+                        group.leave(&request.id);
+                        return Err(error);
+                    }
+                    return Ok(group);
+                }
                 Ok(Err(error)) => return Err(JoinError { username, error }),
                 Err(Stale) => {}
             }

@@ -22,7 +22,7 @@ impl Registry {
         if let Some(group) = group.as_ref().filter(|_| keep) {
             group.touch();
         }
-        let (path, subgroup) = match self.locate(name) {
+        let (path, owner) = match self.locate(name) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if let Some(group) = group {
@@ -35,6 +35,7 @@ impl Registry {
                 return group.ok_or(GroupError::Broken);
             }
         };
+        let subgroup = owner != name;
         let current = |group: &Arc<Group>| {
             let source = group.source();
             let stamp = fs::metadata(&path).and_then(|metadata| Stamp::of(&metadata));
@@ -91,6 +92,7 @@ impl Registry {
         let source = Source {
             path,
             stamp,
+            group: owner.to_owned(),
             subgroup,
         };
         if let Some(group) = group {
@@ -107,13 +109,13 @@ impl Registry {
         Ok(group)
     }
 
-    /// The file of a group, or else that of the nearest group above it.
-    fn locate(&self, name: &str) -> io::Result<(PathBuf, bool)> {
+    /// The file of a group, or else that of the nearest group above it, and whose it is.
+    fn locate<'a>(&self, name: &'a str) -> io::Result<(PathBuf, &'a str)> {
         let mut part = name;
         loop {
             let path = self.directory.join(format!("{part}.json"));
             match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() => return Ok((path, part.len() != name.len())),
+                Ok(metadata) if metadata.is_file() => return Ok((path, part)),
                 Ok(_) => {}
                 // A file where a folder should be: `a.json/b` is not there either.
                 Err(error)
