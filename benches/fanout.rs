@@ -13,15 +13,15 @@
 
 mod common;
 
-use common::{Fanout, thread_cpu};
+use common::Fanout;
+use common::allocator::{Counting, allocations};
+use common::clock::{median, thread_cpu};
 use perikon::net::mmsg;
 use perikon::shard::Batch;
 use perikon::transport::Path;
 use perikon::transport::srtp::{Keying, Profile, Sealer};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bytes of the RTP packets that are forwarded.
@@ -30,25 +30,6 @@ const PACKET: usize = 1_100;
 const PACKETS: u64 = 600;
 /// Measurements of each kind, in turn; the median counts.
 const ROUNDS: usize = 9;
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: everything is handed on to the system's allocator as it is.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's contract is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -193,7 +174,7 @@ impl Bench {
     /// The shard: `burst` packets at a time.
     fn measure(&mut self, burst: u64) -> Measured {
         let mut cpu = Duration::ZERO;
-        let mut allocations = 0;
+        let mut allocated = 0;
         for _ in 0..PACKETS / burst {
             let mut packets: Vec<_> = (0..burst)
                 .map(|at| {
@@ -203,17 +184,17 @@ impl Bench {
                 .collect();
             self.next += burst;
             self.fanout.now += Duration::from_micros(3_333 * burst);
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            let before = allocations();
             let begin = thread_cpu();
             self.forward(&mut packets);
             cpu += thread_cpu() - begin;
-            allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            allocated += allocations() - before;
             self.drain();
         }
         let forwarded = (PACKETS / burst * burst) as f64 * self.paths.len() as f64;
         Measured {
             ns: cpu.as_nanos() as f64 / forwarded,
-            allocations: allocations as f64 / forwarded,
+            allocations: allocated as f64 / forwarded,
         }
     }
 
@@ -252,11 +233,6 @@ impl Bench {
             allocations: 0.0,
         }
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {

@@ -9,13 +9,19 @@
 )]
 #![allow(clippy::print_stdout, reason = "a bench prints")]
 
+pub(crate) mod allocator;
+pub(crate) mod clock;
+pub(crate) mod pair;
+
 use perikon::media::feedback::NtpClock;
 use perikon::media::{Codec, Kind};
 use perikon::shard::{
     Batch, Command, DownTrackConfig, Event, PeerId, Shard, ShardConfig, ShardId, UpTrackConfig,
 };
 use perikon::transport::Path;
-use perikon::transport::description::{Feedback, IceCredentials, RemoteTransport, Setup};
+use perikon::transport::description::{
+    Extension, ExtensionIds, Feedback, IceCredentials, RemoteTransport, Setup,
+};
 use perikon::transport::identity::Identity;
 use perikon::transport::peer::{Role, Transport, TransportEvent};
 use std::collections::HashMap;
@@ -27,17 +33,19 @@ pub(crate) const PAYLOAD_TYPE: u8 = 96;
 /// The publisher's SSRC.
 pub(crate) const SSRC: u32 = 0x1234_5678;
 
-/// CPU time of this thread so far.
-pub(crate) fn thread_cpu() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: one timespec, which outlives the call.
-    #[allow(unsafe_code)]
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(result, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+/// What stands behind the fixed header: abs-send-time, transport-cc, mid and the orientation, of
+/// which receivers get the last.
+const EXTENSIONS: [u8; 16] = [
+    0xbe, 0xde, 0, 3, 0x22, 1, 2, 3, 0x31, 4, 5, 0x70, b'0', 0x40, 1, 0,
+];
+
+/// The ids that the publisher gives them.
+fn extension_ids() -> ExtensionIds {
+    let mut ids = [0; 16];
+    for extension in Extension::ALL {
+        ids[extension as usize] = extension.own_id();
+    }
+    ids
 }
 
 fn credentials(number: usize, side: &str) -> IceCredentials {
@@ -71,6 +79,8 @@ pub(crate) struct Fanout {
     pub(crate) local: SocketAddr,
     pub(crate) publisher: Endpoint,
     pub(crate) receivers: Vec<Endpoint>,
+    /// The publisher's packets carry header extensions, as a browser's do.
+    pub(crate) extensions: bool,
     identity: Identity,
     by_address: HashMap<SocketAddr, usize>,
 }
@@ -110,7 +120,7 @@ impl Fanout {
                     kind: Kind::Video,
                     codec: Codec::Vp8,
                     payload_type: PAYLOAD_TYPE,
-                    extensions: [0; 16],
+                    extensions: extension_ids(),
                     feedback: Feedback {
                         nack: true,
                         pli: true,
@@ -132,6 +142,7 @@ impl Fanout {
             local,
             publisher,
             receivers: Vec::new(),
+            extensions: false,
             by_address: HashMap::new(),
             identity,
         };
@@ -237,6 +248,18 @@ impl Fanout {
         panic!("not everyone connected");
     }
 
+    /// Packets that the shard has taken from the publisher.
+    pub(crate) fn received(&mut self) -> u64 {
+        self.shard
+            .handle_command(self.now, Command::Stats { token: 0 });
+        while let Some(event) = self.shard.poll_event() {
+            if let Event::Stats { stats, .. } = event {
+                return stats.streams[0].tracks[0].packets;
+            }
+        }
+        panic!("the shard tells no figures");
+    }
+
     /// A sealed packet as the publisher sends it. The first of all must be a keyframe.
     pub(crate) fn packet(
         &mut self,
@@ -249,6 +272,10 @@ impl Fanout {
         header.extend_from_slice(&(index as u16).to_be_bytes());
         header.extend_from_slice(&((index as u32) * 300).to_be_bytes());
         header.extend_from_slice(&SSRC.to_be_bytes());
+        if self.extensions {
+            header[0] |= 0x10;
+            header.extend_from_slice(&EXTENSIONS);
+        }
         let mut payload = vec![0xa5; len - header.len()];
         // VP8: start of partition 0; then a frame header with or without the key bit.
         payload[0] = 0x10;
@@ -257,10 +284,10 @@ impl Fanout {
             payload[4..11].copy_from_slice(&[0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00]);
         }
         let mut out = vec![0; len + 16];
-        out[..12].copy_from_slice(&header);
+        out[..header.len()].copy_from_slice(&header);
         let sealer = self.publisher.transport.sealer().unwrap();
         let len = sealer
-            .seal_rtp(SSRC, index, 12, &payload, &mut out)
+            .seal_rtp(SSRC, index, header.len(), &payload, &mut out)
             .unwrap();
         out.truncate(len);
         out
