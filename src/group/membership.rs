@@ -368,6 +368,12 @@ impl Group {
         self.dismiss_waiting(&mut state, &GroupError::DoesNotExist);
     }
 
+    /// As if no one had asked for it for a long time.
+    #[cfg(test)]
+    pub(super) fn age(&self) {
+        self.state().used -= 2 * IDLE;
+    }
+
     /// Someone asked for it.
     pub(super) fn touch(&self) {
         self.state().used = Instant::now();

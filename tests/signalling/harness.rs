@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
@@ -42,12 +43,21 @@ impl Server {
     }
 
     pub(crate) async fn with_limits(files: &[(&str, &str)], limits: Limits) -> Self {
-        keep_log();
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "g.json", OPEN);
         for (name, json) in files {
             write(folder.path(), name, json);
         }
+        Self::serve(folder, limits).await
+    }
+
+    /// With just the files of a folder.
+    pub(crate) async fn in_folder(folder: tempfile::TempDir) -> Self {
+        Self::serve(folder, Limits::default()).await
+    }
+
+    async fn serve(folder: tempfile::TempDir, limits: Limits) -> Self {
+        keep_log();
         let registry = Registry::new(folder.path().to_owned(), false);
         let config = EngineConfig {
             addresses: vec!["127.0.0.1".parse().unwrap()],
@@ -100,6 +110,26 @@ impl Server {
 
     pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.folder.path().join(name)).unwrap();
+    }
+
+    /// What a GET of a path brings, which must be JSON.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// The names of the public groups.
+    pub(crate) async fn public(&self) -> Vec<String> {
+        let groups = self.get("/public-groups.json").await;
+        let groups = groups.as_array().unwrap();
+        let name = |group: &Value| group["name"].as_str().unwrap().to_owned();
+        groups.iter().map(name).collect()
     }
 
     /// A client from another address of loopback, that has shaken hands.

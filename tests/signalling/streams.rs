@@ -4,7 +4,7 @@ use crate::harness::{Client, Server};
 use serde_json::{Value, json};
 
 /// Offers of Chromium: audio and one video, and three rids.
-const PLAIN: &str = include_str!("../fixtures/sdp/chromium-audio-video.sdp");
+pub(crate) const PLAIN: &str = include_str!("../fixtures/sdp/chromium-audio-video.sdp");
 const SIMULCAST: &str = include_str!("../fixtures/sdp/chromium-simulcast.sdp");
 
 /// Of each section: its name, whether it is rejected, and its direction.
@@ -82,7 +82,7 @@ fn without_candidates(told: Vec<Value>, id: &str, sdp: &str) -> Vec<Value> {
 }
 
 impl Client {
-    async fn publish(&mut self, id: &str, label: &str, sdp: &str) {
+    pub(crate) async fn publish(&mut self, id: &str, label: &str, sdp: &str) {
         self.send(
             json!({"type": "offer", "id": id, "label": label, "source": self.id,
                          "username": self.username, "sdp": sdp}),
@@ -90,13 +90,13 @@ impl Client {
         .await;
     }
 
-    async fn request(&mut self, request: Value) {
+    pub(crate) async fn request(&mut self, request: Value) {
         self.send(json!({"type": "request", "request": request}))
             .await;
     }
 
     /// Answers an offer as a browser would.
-    async fn accept(&mut self, offer: &Value) {
+    pub(crate) async fn accept(&mut self, offer: &Value) {
         assert_eq!(offer["type"], "offer", "{offer}");
         let answer = answer_to(offer);
         self.send(json!({"type": "answer", "id": offer["id"], "sdp": answer}))

@@ -1,7 +1,8 @@
 use super::{Newcomer, Registry, Scan};
 use crate::group::{
-    BaseUrl, Credentials, Group, GroupError, JoinError, Mailbox, MailboxLimits, Notice,
+    BaseUrl, ChatMessage, Credentials, Group, GroupError, JoinError, Mailbox, MailboxLimits, Notice,
 };
+use jiff::Timestamp;
 use serde_json::Map;
 use std::fs;
 use std::path::Path;
@@ -258,4 +259,64 @@ async fn slow_passwords_do_not_stop_the_others() {
             }
         );
     }
+}
+
+#[tokio::test]
+async fn groups_that_no_one_needs_are_forgotten() {
+    let public = OPEN.replacen('{', r#"{"public": true,"#, 1);
+    let op = OPEN.replace("present", "op");
+    let setup = setup(&[
+        ("public.json", &public),
+        ("empty.json", OPEN),
+        ("fresh.json", OPEN),
+        ("inside.json", OPEN),
+        ("said.json", OPEN),
+        ("locked.json", &op),
+        ("data.json", &op),
+    ]);
+    for name in ["empty", "fresh", "inside", "said", "locked", "data"] {
+        let (group, _) = setup.join(name, "1", "x", "").await.unwrap();
+        match name {
+            "locked" => group.lock("1", Some("")).unwrap(),
+            "data" => {
+                let data = serde_json::json!({"poll": 1});
+                group
+                    .set_data("1", data.as_object().unwrap().clone())
+                    .unwrap();
+            }
+            "said" => group
+                .chat(ChatMessage {
+                    id: None,
+                    source: Some("1".to_owned()),
+                    username: None,
+                    dest: None,
+                    kind: None,
+                    privileged: false,
+                    noecho: false,
+                    time: Timestamp::now(),
+                    value: "x".into(),
+                    weight: 1,
+                })
+                .unwrap(),
+            _ => {}
+        }
+        if name != "inside" {
+            group.leave("1");
+        }
+        if name != "fresh" {
+            group.age();
+        }
+    }
+    setup.registry.get("public").unwrap().age();
+    setup.registry.rescan(Scan::All);
+    let kept = |name: &&str| setup.registry.get(name).is_some();
+    let names = [
+        "public", "empty", "fresh", "inside", "said", "locked", "data",
+    ];
+    let kept: Vec<&str> = names.into_iter().filter(kept).collect();
+    assert_eq!(
+        kept,
+        ["public", "fresh", "inside", "said", "locked", "data"]
+    );
+    setup.join("empty", "1", "x", "").await.unwrap();
 }
