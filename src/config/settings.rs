@@ -1,8 +1,9 @@
 //! `data/config.json`: read at start, and again when it changes.
 
+use crate::group::{Description, UserDescription, line_of};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,8 +13,8 @@ use std::time::SystemTime;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
-    /// Who may administer the server, with descriptions as in group files.
-    pub users: HashMap<String, Value>,
+    /// Who may administer the server, described as in group files; only `admin` means something.
+    pub users: BTreeMap<String, UserDescription>,
     /// The HTTP API may change groups.
     pub writable_groups: bool,
     /// Origins of other sites whose pages may use the WebSocket; `*` for any.
@@ -149,9 +150,6 @@ fn read(path: &Path) -> Result<Settings, SettingsError> {
             "proxyURL is no http or https URL".to_owned(),
         ));
     }
-    for field in settings.unknown.keys() {
-        tracing::warn!("{}: unknown field {field:?} is ignored", path.display());
-    }
     let host = &settings.canonical_host;
     if host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c)) {
         return Err(content(
@@ -159,7 +157,39 @@ fn read(path: &Path) -> Result<Settings, SettingsError> {
             "canonicalHost is no host name".to_owned(),
         ));
     }
+    for warning in warnings(&settings, &text) {
+        tracing::warn!(file = %path.display(), "{warning}");
+    }
     Ok(settings)
+}
+
+/// What the admin should know of a good file.
+fn warnings(settings: &Settings, text: &str) -> Vec<String> {
+    let at = |path: &[&str]| match line_of(text, path) {
+        Some(line) => format!("line {line}: "),
+        None => String::new(),
+    };
+    let mut warnings: Vec<String> = settings
+        .unknown
+        .keys()
+        .map(|field| format!("{}unknown field {field:?} is ignored", at(&[field])))
+        .collect();
+    for (name, user) in &settings.users {
+        let (who, path) = (format!("user {name:?}"), ["users", name.as_str()]);
+        let remarks = user.remarks(&who, text, &path);
+        warnings.extend(remarks.iter().map(ToString::to_string));
+        if !user
+            .permissions
+            .permissions(&Description::default())
+            .has("admin")
+        {
+            warnings.push(format!(
+                "{}{who} may do nothing: only \"admin\" means something here",
+                at(&path)
+            ));
+        }
+    }
+    warnings
 }
 
 #[cfg(test)]

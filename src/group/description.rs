@@ -5,6 +5,7 @@ mod lines;
 mod remarks;
 mod view;
 
+pub(crate) use lines::line_of;
 pub use remarks::Remark;
 
 use super::credentials::Password;

@@ -22,12 +22,14 @@ mod permission;
 mod registry;
 mod status;
 mod stream;
+mod update;
 mod watch;
 
 pub use action::Grant;
 pub use ban::{Ban, Bans, Network};
 pub use credentials::{Credentials, Password};
 pub use data::Data;
+pub(crate) use description::line_of;
 pub use description::{
     ClientPattern, Description, DescriptionError, Entry, Remark, UserDescription,
 };

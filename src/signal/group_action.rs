@@ -63,6 +63,9 @@ impl Session {
             "bans" => self.list_bans(),
             "record" | "unrecord" => {
                 if !group.permits(&self.id, "record") {
+                    if group.permits(&self.id, "op") && !group.description().allow_recording {
+                        return Err(Failure::refused("recording is not allowed in this group"));
+                    }
                     return Err(GroupError::NotAuthorised.into());
                 }
                 Err(Failure::refused("this server cannot record yet"))

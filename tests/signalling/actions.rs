@@ -295,6 +295,23 @@ async fn what_is_to_come_is_refused_in_words() {
         let action = op.group_action(kind, &Value::Null);
         assert_eq!(op.refused(action).await, "this server cannot record yet");
     }
+    let mut elsewhere = server.join("1", "op").await;
+    let action = elsewhere.group_action("record", &Value::Null);
+    let text = "recording is not allowed in this group";
+    assert_eq!(elsewhere.refused(action).await, text);
+    // Where it is, who becomes an operator may record, and who was one may not.
+    let mut dan = server.greet("4").await;
+    dan.join("r", "dan", "").await;
+    for (kind, permissions) in [
+        ("op", json!(["present", "message", "op", "record"])),
+        ("unop", json!(["present", "message"])),
+    ] {
+        op.act_on_user(kind, "4", Value::Null).await;
+        let told = dan.until(|message| message["kind"] == "change").await;
+        assert_eq!(told["permissions"], permissions);
+        dan.settle().await;
+    }
+    op.settle().await;
     op.act_on_group("maketoken", json!({"group": "r"})).await;
     let told = op.next().await;
     assert_eq!(

@@ -137,7 +137,8 @@ async fn act(server: &Server, group: &str, action: &str) -> &'static str {
     let told = actor.settle().await;
     let refused = |message: &Value| {
         let error = message["kind"] == "error" || message["error"] == "not-authorised";
-        error && message["value"] == "not authorised"
+        let texts = ["not authorised", "recording is not allowed in this group"];
+        error && texts.iter().any(|text| message["value"] == *text)
     };
     let outcome = if told.iter().any(refused) {
         "."

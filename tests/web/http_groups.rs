@@ -1,6 +1,8 @@
 //! Pages and status of groups, as the web server answers.
 
-use crate::support::{HOST, Site, get, request, until};
+use crate::support::{HOST, PATIENCE, Site, get, request, until};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_tungstenite::tungstenite::Message;
 
 const OPEN: &str = r#"{"public": true, "displayName": "Open house", "description": "Come in",
     "wildcard-user": {"permissions": "present", "password": {"type": "wildcard"}}}"#;
@@ -359,9 +361,59 @@ async fn the_example_groups_are_as_their_readme_says() {
             .expect("a password");
         own.matches(password)
     };
+    // The others are closed until someone puts a password in.
+    for name in ["lecture", "class", "invited", "old-format"] {
+        let path = format!("{folder}/examples/{name}.json");
+        let json = std::fs::read(path).expect("a file");
+        let (description, remarks) = perikon::group::Description::read(&json).expect("a good file");
+        assert!(
+            remarks.iter().all(|remark| remark.is_upgrade),
+            "{remarks:?}"
+        );
+        assert_eq!(remarks.is_empty(), name != "old-format", "{remarks:?}");
+        let users = description.users.values().chain(&description.wildcard_user);
+        for user in users.chain(&description.fallback_users) {
+            let password = user.password.as_ref();
+            for guess in ["", "change-me", "guest", name] {
+                assert!(password.is_none_or(|own| !own.matches(guess)), "{name}");
+            }
+        }
+    }
     let (public, example) = (read("public"), read("example"));
     assert!(lets_in(public.wildcard_user.as_ref(), "anything"));
     assert!(lets_in(example.users.get("operator"), "change-me"));
     assert!(!lets_in(example.users.get("operator"), "guest"));
     assert!(lets_in(example.wildcard_user.as_ref(), "guest"));
+}
+
+#[tokio::test]
+async fn writable_groups_act_on_those_inside_without_a_restart() {
+    let site = site();
+    let server = site.serve(&["-insecure"]).await;
+    let url = format!("ws://{}/ws", server.address());
+    let (mut socket, _) = tokio_tungstenite::connect_async(url)
+        .await
+        .expect("a socket");
+    for message in [
+        r#"{"type": "handshake", "version": ["2"], "id": "1"}"#,
+        r#"{"type": "join", "kind": "join", "group": "open", "username": "x"}"#,
+    ] {
+        socket.send(Message::text(message)).await.expect("sent");
+    }
+    let mut joined = async |kind: &str| loop {
+        let message = tokio::time::timeout(PATIENCE, socket.next()).await;
+        let message = message.expect("in time").expect("open").expect("good");
+        let message: serde_json::Value =
+            serde_json::from_str(message.to_text().expect("text")).expect("JSON");
+        if message["type"] == "joined" {
+            assert_eq!(message["kind"], kind, "{message}");
+            return message["status"]["canChangePassword"] == true;
+        }
+    };
+    assert!(!joined("join").await);
+    site.write("data/config.json", r#"{"writableGroups": true}"#);
+    assert!(joined("change").await);
+    site.write("data/config.json", r#"{"writableGroups": false}"#);
+    assert!(!joined("change").await);
+    server.shutdown().await;
 }

@@ -164,3 +164,31 @@ async fn who_may_open_a_websocket() {
     }
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn another_origin_is_let_in_without_a_restart() {
+    let site = Site::new(&[]);
+    let server = site.serve(&["-insecure"]).await;
+    let open = async || {
+        let headers = [
+            ("Connection", "Upgrade, close"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Origin", "https://friend.test"),
+        ];
+        request(server.address(), "GET", "/ws", &headers)
+            .await
+            .status
+    };
+    assert_eq!(open().await, 403);
+    site.write(
+        "data/config.json",
+        r#"{"allowOrigin": ["https://friend.test"]}"#,
+    );
+    until("it is let in", || async {
+        (open().await == 101).then_some(())
+    })
+    .await;
+    server.shutdown().await;
+}

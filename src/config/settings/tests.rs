@@ -37,6 +37,11 @@ fn errors_name_file_and_line() {
         ("{\n\"canonicalHost\": 7}", 2, "invalid type"),
         ("{\n\n\"allowOrigin\": \"*\"}", 3, "invalid type"),
         ("{", 1, "EOF"),
+        (
+            "{\"users\": {\n\"x\": {\"permissions\": \"king\"}}}",
+            2,
+            "unknown role \"king\"",
+        ),
         ("{\n\"proxyURL\": \"example.org\"}", 2, "proxyURL"),
         (
             "{\"canonicalHost\": \"https://example.org/\"}",
@@ -79,4 +84,22 @@ fn unknown_fields_are_no_error() {
     let settings = SettingsFile::open(path).expect("good").current();
     assert_eq!(settings.canonical_host, "one");
     assert!(settings.unknown.contains_key("nonsense"));
+}
+
+#[test]
+fn warnings_say_the_line() {
+    let text = r#"{
+        "users": {
+            "root": {"password": "secret", "permissions": "admin"},
+            "guest": {"password": "guest", "permissions": "present"},
+            "typo": {"pasword": "x", "permissions": ["admin"]}
+        },
+        "writeableGroups": true
+    }"#;
+    let settings: Settings = serde_json::from_str(text).expect("good");
+    insta::assert_snapshot!(warnings(&settings, text).join("\n"), @r#"
+    line 7: unknown field "writeableGroups" is ignored
+    line 4: user "guest" may do nothing: only "admin" means something here
+    line 5: unknown field "pasword" of user "typo" is ignored (did you mean "password"?)
+    "#);
 }

@@ -2,7 +2,7 @@
 
 /// The line, counted from 1, of the key that `path` leads to; parts of it that are numbers are
 /// places in arrays. `text` must be JSON.
-pub(super) fn line_of(text: &str, path: &[&str]) -> Option<usize> {
+pub(crate) fn line_of(text: &str, path: &[&str]) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut levels: Vec<Level> = Vec::new();
     let (mut line, mut at) = (1, 0);

@@ -142,6 +142,13 @@ impl Description {
 }
 
 impl UserDescription {
+    /// What is odd in it; `path` leads to it in the file's `text`.
+    pub(crate) fn remarks(&self, who: &str, text: &str, path: &[&str]) -> Vec<Remark> {
+        let mut remarks = Vec::new();
+        self.warn(who, text, path, &mut remarks);
+        remarks
+    }
+
     fn warn(&self, who: &str, text: &str, path: &[&str], remarks: &mut Vec<Remark>) {
         let line = |field: &str| {
             let path: Vec<&str> = path.iter().copied().chain([field]).collect();
@@ -152,16 +159,9 @@ impl UserDescription {
             let what = format!("unknown field {field:?} of {who} is ignored{hint}");
             remarks.push(Remark::warning(line(field), what));
         }
-        match &self.password {
-            Some(Password::Unusable { reason, .. }) => remarks.push(Remark::warning(
-                line("password"),
-                format!("{who} cannot log in, the password is unusable: {reason}"),
-            )),
-            Some(_) => {}
-            None => remarks.push(Remark::warning(
-                line_of(text, path),
-                format!("{who} cannot log in with a password: there is none"),
-            )),
+        if let Some(Password::Unusable { reason, .. }) = &self.password {
+            let what = format!("{who} cannot log in, the password is unusable: {reason}");
+            remarks.push(Remark::warning(line("password"), what));
         }
         if let RoleOrList::List(list) = &self.permissions {
             for name in list.iter().filter(|name| !PERMISSIONS.contains(name)) {

@@ -184,7 +184,6 @@ fn typos_are_found_with_their_lines() {
     insta::assert_snapshot!(text(&remarks), @r#"
     line 2: unknown field "autolok" is ignored (did you mean "autolock"?)
     line 3: unknown field "max_clients" is ignored (did you mean "max-clients"?)
-    line 5: user "vimes" cannot log in with a password: there is none
     line 6: unknown field "pasword" of user "vimes" is ignored (did you mean "password"?)
     line 7: unknown permission "presnt" of user "vimes" (did you mean "present"?)
     line 12: unknown field "permission" of the wildcard user is ignored (did you mean "permissions"?)
