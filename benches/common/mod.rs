@@ -233,6 +233,7 @@ impl Fanout {
                         remote: from,
                     };
                     self.shard.handle_datagram(self.now, path, &mut data);
+                    self.shard.handle_timeout(self.now);
                 }
                 let endpoint = if at == 0 {
                     &self.publisher

@@ -56,6 +56,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.0, value_name = "R")]
     pub(crate) churn: f64,
 
+    /// Receivers that join all at once, in the middle of what is measured.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) storm: usize,
+
     /// Publish sound (50 packets a second, 120 bytes each) beside the video.
     #[arg(long)]
     pub(crate) audio: bool,
@@ -267,6 +271,9 @@ impl Options {
         }
         if self.churn > 0.0 {
             parts.push(format!("{} of the receivers change a second", self.churn));
+        }
+        if self.storm > 0 {
+            parts.push(format!("{} more receivers join at once", self.storm));
         }
         parts.join(", ")
     }

@@ -179,17 +179,12 @@ impl Scenario {
     }
 
     async fn join(&mut self, options: &Options) -> Result<(), ClientError> {
-        let all = json!({"": ["audio", "video"]});
-        let low = json!({"": ["audio", "video-low"]});
-        let request = |number: usize| {
-            let low_one = options.simulcast && number % 2 == 1;
-            Some(if low_one { low.clone() } else { all.clone() })
-        };
+        let part = |number: usize| receiver(options.simulcast && number % 2 == 1);
         let publishers = options.meeting.unwrap_or(options.publishers);
         for number in 0..publishers {
             self.waiting.push_back(Part {
                 publish: Some(number as u32),
-                request: options.meeting.and_then(|_| request(number)),
+                request: options.meeting.and_then(|_| part(number).request),
             });
         }
         self.next_start = Instant::now();
@@ -220,10 +215,7 @@ impl Scenario {
             started
         };
         for number in 0..receivers {
-            self.waiting.push_back(Part {
-                publish: None,
-                request: request(number),
-            });
+            self.waiting.push_back(part(number));
         }
         let wanted = self.report.streams_wanted;
         self.pump(Instant::now() + patience(receivers), |scenario| {
@@ -255,7 +247,10 @@ impl Scenario {
         self.phase = "measure";
         let before = Marks::read(pid)?;
         self.tell_all(|| Command::Begin);
-        self.wait(Duration::from_secs_f64(options.duration)).await;
+        let half = Duration::from_secs_f64(options.duration / 2.0);
+        self.wait(half).await;
+        self.storm(options.storm);
+        self.wait(half).await;
         let edge = self.snapshot().await;
         let after = Marks::read(pid)?;
         self.next_churn = None;
@@ -349,12 +344,23 @@ impl Scenario {
         }
     }
 
+    /// Many join at once.
+    fn storm(&mut self, receivers: usize) {
+        for _ in 0..receivers {
+            self.start(receiver(false));
+        }
+    }
+
     fn start_next(&mut self) {
         let Some(part) = self.waiting.pop_front() else {
             return;
         };
         let pause = Duration::from_secs_f64(1.0 / self.context.options.join_rate);
         self.next_start = (self.next_start + pause).max(Instant::now() - pause);
+        self.start(part);
+    }
+
+    fn start(&mut self, part: Part) {
         let (leave, told) = oneshot::channel();
         if part.publish.is_some() {
             self.publishers.push(leave);
@@ -371,10 +377,7 @@ impl Scenario {
         self.next_churn = self.next_churn.map(|at| at + pause);
         // Dropping it tells the client to leave.
         self.receivers.pop_front();
-        self.waiting.push_back(Part {
-            publish: None,
-            request: Some(json!({"": ["audio", "video"]})),
-        });
+        self.waiting.push_back(receiver(false));
         self.next_start = Instant::now();
     }
 
@@ -434,6 +437,15 @@ impl Scenario {
             now.lost,
             since.late,
         );
+    }
+}
+
+/// A client that receives everything that is published, in the low layer or the high one.
+fn receiver(low: bool) -> Part {
+    let video = if low { "video-low" } else { "video" };
+    Part {
+        publish: None,
+        request: Some(json!({"": ["audio", video]})),
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Commands taken before media has its turn again.
-const MAX_COMMANDS: usize = 64;
+const MAX_COMMANDS: usize = 8;
 
 /// Packets of other shards taken before the sockets have their turn again.
 const MAX_RELAYED: usize = 256;

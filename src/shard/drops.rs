@@ -37,6 +37,8 @@ reasons! {
     PathTaken => "path-taken",
     /// DTLS records that cannot be read, or that come before ICE has begun.
     DtlsMalformed => "dtls-malformed",
+    /// More handshakes at once than may wait.
+    HandshakesFull => "handshakes-full",
     /// Media before DTLS has agreed on keys.
     NoKeys => "no-keys",
     /// Shorter than it says, or than SRTP needs.

@@ -9,6 +9,7 @@ mod command;
 mod drops;
 mod feedback;
 mod flush;
+mod handshake;
 mod message;
 mod peer;
 mod receive;
@@ -33,6 +34,7 @@ use crate::transport::peer::TransportEvent;
 use ahash::RandomState;
 use drops::Drops;
 use flush::Flush;
+use handshake::Handshakes;
 use peer::{DownPeer, Peer, Place, UpPeer, peer_at};
 use route::Routes;
 use slab::Slab;
@@ -79,6 +81,7 @@ pub struct Shard {
     events: VecDeque<Event>,
     drops: Drops,
     flush: Flush,
+    handshakes: Handshakes,
     relays: Relays,
     scratch: Box<[u8; SLOT]>,
 }
@@ -101,6 +104,7 @@ impl Shard {
             events: VecDeque::new(),
             drops: Drops::default(),
             flush: Flush::default(),
+            handshakes: Handshakes::default(),
             relays: Relays::default(),
             scratch: Box::new([0; SLOT]),
         }
@@ -108,6 +112,7 @@ impl Shard {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.slice_handshakes(now);
         while let Some(Reverse((at, place))) = self.timers.peek().copied() {
             if at > now {
                 break;
@@ -154,9 +159,11 @@ impl Shard {
         self.after_transport(now, place);
     }
 
-    /// When [`Self::handle_timeout`] should be called next.
+    /// When [`Self::handle_timeout`] should be called next. It has to be called after each round
+    /// of datagrams too, due or not.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        [timer, self.handshakes.due()].into_iter().flatten().min()
     }
 
     /// What happened.

@@ -78,21 +78,11 @@ impl Shard {
         self.after_transport(now, place);
     }
 
-    fn handle_dtls(&mut self, now: Instant, path: Path, data: &[u8]) {
-        let Some(place) = self.place_of(&path) else {
-            return self.drops.count(Drop::UnknownSource);
-        };
-        if let Some(peer) = self.peer_mut(place)
-            && !peer.transport.handle_dtls(now, path, data)
-        {
-            self.drops.count(Drop::DtlsMalformed);
-        }
-        self.after_transport(now, place);
-    }
-
     fn handle_rtp(&mut self, now: Instant, path: Path, data: &[u8]) {
-        if let Err(reason) = self.receive_rtp(now, path, data) {
-            self.drops.count(reason);
+        match self.receive_rtp(now, path, data) {
+            Ok(()) => {}
+            Err(Drop::NoKeys) if self.wait_for_keys(now, path, data) => {}
+            Err(reason) => self.drops.count(reason),
         }
     }
 
@@ -145,6 +135,9 @@ impl Shard {
         let Some(place) = self.place_of(&path) else {
             return self.drops.count(Drop::UnknownSource);
         };
+        if !self.has_keys(place) && self.wait_for_keys(now, path, data) {
+            return;
+        }
         let Some(opener) = self
             .peer_mut(place)
             .and_then(|peer| peer.transport.opener())

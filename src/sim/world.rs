@@ -223,6 +223,12 @@ impl World {
     /// Gives a shard a datagram as if it came from this address. It may be anything.
     pub fn inject(&mut self, shard: usize, from: SocketAddr, data: &[u8]) {
         self.arrive(shard, from, data.to_vec());
+        // As for a driver, the turn ends here: what was kept for later has come to its end.
+        let now = self.now;
+        if let Some(node) = self.shards.get_mut(shard) {
+            node.shard.handle_timeout(now);
+        }
+        self.after_shard(shard);
     }
 
     /// The address that the server sees a client at.
