@@ -6,8 +6,9 @@
 mod sim_support;
 
 use perikon::media::feedback::Compound;
-use perikon::shard::Drop;
+use perikon::shard::{Batch, Drop};
 use perikon::sim::{ClientId, HostId, LinkConfig, ReceiverConfig, SenderConfig, World};
+use perikon::transport::Path;
 use proptest::prelude::*;
 use rtc_ice::attributes::control::{AttrControlled, AttrControlling};
 use rtc_ice::attributes::use_candidate::UseCandidateAttr;
@@ -706,4 +707,32 @@ proptest! {
         bench.world.run_for(secs(2)).unwrap();
         prop_assert_eq!(bench.world.failures(0), 0);
     }
+}
+
+#[test]
+fn the_pieces_of_a_frame_leave_in_one_send_though_their_lengths_differ() {
+    let mut bench = Bench::new(91);
+    let pieces: Vec<_> = [0, 3, 1, 2, 9]
+        .map(|shorter| bench.craft(VIDEO, |packet| packet.truncate(packet.len() - shorter)))
+        .into();
+    let now = bench.world.now();
+    let (from, to) = (bench.at(bench.publisher), bench.at(bench.receiver));
+    let shard = bench.world.shard_mut(0).unwrap();
+    for mut piece in pieces {
+        let path = Path {
+            local: 0,
+            remote: from,
+        };
+        shard.handle_datagram(now, path, &mut piece);
+    }
+    let mut batch = Batch::new();
+    while shard.poll_transmit(now, &mut batch) {}
+    let sends: Vec<_> = batch
+        .sends()
+        .iter()
+        .filter(|send| send.path.remote == to)
+        .collect();
+    assert_eq!(sends.len(), 1, "{sends:?}");
+    // The last is the shortest, and stays so.
+    assert_eq!(sends[0].len, 5 * sends[0].segment - 9);
 }

@@ -5,6 +5,9 @@
 /// extensions that grow when they are written anew.
 pub const SLOT: usize = 1_536;
 
+/// The bit of an RTP header's first byte that says that padding follows the payload.
+const PADDED: u8 = 0x20;
+
 /// What is known about a packet in the cache.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Meta {
@@ -16,6 +19,8 @@ pub struct Meta {
     pub header_len: u16,
     /// The packet's length, in bytes.
     pub len: u16,
+    /// Of that, the padding that was added here, in bytes.
+    pub padding: u8,
     /// A keyframe begins here.
     pub keyframe: bool,
     pub(super) filled: bool,
@@ -87,6 +92,34 @@ impl Cache {
         Some((meta, &self.bytes[start..start + usize::from(meta.len)]))
     }
 
+    /// Pads a packet to a length (RFC 3550, section 5.1), unless it is padded already. To be done
+    /// before anyone was sent it: sent again, it must be the same.
+    pub fn pad(&mut self, seqno: u64, len: u16) {
+        let index = self.index(seqno);
+        let meta = &mut self.meta[index];
+        let bytes = &mut self.bytes[index * SLOT..(index + 1) * SLOT];
+        let here = meta.filled && meta.seqno == seqno;
+        let Some(padding) = len
+            .checked_sub(meta.len)
+            .filter(|_| here && bytes[0] & PADDED == 0)
+        else {
+            return;
+        };
+        let (Ok(padding @ 1..), Some(room)) = (
+            u8::try_from(padding),
+            bytes.get_mut(usize::from(meta.len)..usize::from(len)),
+        ) else {
+            return;
+        };
+        room.fill(0);
+        if let Some(last) = room.last_mut() {
+            *last = padding;
+        }
+        bytes[0] |= PADDED;
+        meta.len = len;
+        meta.padding = padding;
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         for meta in &mut self.meta {
@@ -122,6 +155,26 @@ mod tests {
         assert!(cache.is_overtaken(65_534));
         assert!(!cache.is_overtaken(65_539));
         assert!(cache.get(65_535).is_some());
+    }
+
+    #[test]
+    fn padding_says_how_long_it_is_and_is_added_once() {
+        let mut cache = Cache::new(4);
+        insert(&mut cache, 5);
+        cache.pad(5, 11);
+        let (meta, bytes) = cache.get(5).unwrap();
+        assert_eq!((meta.len, meta.padding), (11, 3));
+        assert_eq!(bytes, [PADDED, 0, 0, 0, 0, 0, 0, 5, 0, 0, 3]);
+        for len in [0, 11, 14, u16::MAX] {
+            cache.pad(5, len);
+            assert_eq!(cache.get(5).unwrap().0.len, 11);
+        }
+        cache.pad(9, 20);
+        insert(&mut cache, 6);
+        for len in [7, 8, 300, SLOT as u16 + 1] {
+            cache.pad(6, len);
+        }
+        assert_eq!(cache.get(6).unwrap().0.len, 8);
     }
 
     #[test]

@@ -160,7 +160,8 @@ impl DownTrack {
     pub fn sent(&mut self, meta: &Meta) {
         self.figures.packets += 1;
         self.figures.bytes += u64::from(meta.len);
-        self.figures.payload_bytes += u64::from(meta.len - meta.header_len);
+        let payload = meta.len - meta.header_len - u16::from(meta.padding);
+        self.figures.payload_bytes += u64::from(payload);
         self.figures.keyframes += u64::from(meta.keyframe);
     }
 

@@ -8,6 +8,7 @@ pub mod feedback;
 pub mod keyframe;
 pub mod nack;
 pub mod packet;
+pub mod padding;
 pub mod rate;
 pub mod seq;
 pub mod seqmap;

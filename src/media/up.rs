@@ -9,6 +9,7 @@ use super::feedback::{NtpTime, SenderInfo};
 use super::keyframe::KeyframeRequests;
 use super::nack::{Arrival, LossConfig, LossDetector};
 use super::packet::{self, Header};
+use super::padding;
 use super::rate::{RateMeter, Reception};
 use super::{Codec, Kind};
 use crate::shard::UpTrackConfig;
@@ -314,6 +315,25 @@ impl UpTrack {
     /// No more packets fit before the next flush.
     pub fn is_pending_full(&self) -> bool {
         self.pending.len() >= MAX_PENDING
+    }
+
+    /// Gives the pending packets of a frame one length, so that they can be sent in one call.
+    pub fn equalize_pending(&mut self) {
+        let count = self.pending.len();
+        if self.config.kind != Kind::Video || count < 2 {
+            return;
+        }
+        let mut lengths = [0; MAX_PENDING];
+        let Some(lengths) = lengths.get_mut(..count) else {
+            return;
+        };
+        for (length, seqno) in lengths.iter_mut().zip(&self.pending) {
+            *length = self.cache.get(*seqno).map_or(0, |(meta, _)| meta.len);
+        }
+        padding::equalize(lengths);
+        for (length, seqno) in lengths.iter().zip(&self.pending) {
+            self.cache.pad(*seqno, *length);
+        }
     }
 
     /// The flush is over.

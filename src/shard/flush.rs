@@ -283,6 +283,9 @@ impl Shard {
                 continue;
             };
             let up_track = &mut up.tracks[usize::from(track_index)];
+            if cursor.receiver == 0 && cursor.packet == 0 && cursor.mirror == 0 {
+                up_track.equalize_pending();
+            }
             let receivers = &up.receivers[usize::from(track_index)];
             while let Some(receiver) = receivers.get(cursor.receiver) {
                 if let Some(down) = downs.get_mut(receiver.down as usize)
