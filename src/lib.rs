@@ -14,6 +14,7 @@
 //! | [`signal`] | the WebSocket protocol, one file per kind of message |
 //! | [`web`] | pages, status, static files |
 //! | [`config`] | command line and `data/config.json` |
+//! | [`memory`] | what the allocator keeps |
 //! | [`server`] | all of these together, started and stopped |
 //!
 //! Invariants:
@@ -27,6 +28,7 @@
 pub mod config;
 pub mod group;
 pub mod media;
+pub mod memory;
 pub mod net;
 pub mod server;
 pub mod shard;

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         return fail(USAGE, &error);
     }
     allow_many_files();
+    perikon::memory::share_heaps();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &error),

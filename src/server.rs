@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ListenAddress, SettingsError, SettingsFile};
 use crate::group::{BaseUrl, Registry};
+use crate::memory;
 use crate::net::{Engine, EngineConfig, EngineError};
 use crate::signal;
 use crate::web::{self, Certificate, Files, TlsError};
@@ -13,11 +14,13 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// How often `config.json` and the certificate are looked at.
 const REFRESH: Duration = Duration::from_secs(1);
+/// Between two times that the memory of peers who have left is given back.
+const TIDY: Duration = Duration::from_secs(20);
 /// How long a client may take to send the headers of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests may go on after the end was asked for.
@@ -98,7 +101,8 @@ impl Server {
             ports: config.udp_range,
             addresses: config.media_addresses.clone(),
         })?;
-        let signal = signal::State::new(Arc::clone(&registry), Arc::new(engine), events);
+        let engine = Arc::new(engine);
+        let signal = signal::State::new(Arc::clone(&registry), Arc::clone(&engine), events);
         let router = web::router(web::State::new(
             Arc::clone(&registry),
             Arc::clone(&signal),
@@ -133,7 +137,7 @@ impl Server {
             &registry,
         )
         .await;
-        let refreshing = tokio::spawn(refresh(settings, certificate, registry));
+        let refreshing = tokio::spawn(refresh(settings, certificate, registry, engine));
         Ok(Self {
             address,
             handle,
@@ -262,12 +266,22 @@ async fn refresh(
     settings: Arc<SettingsFile>,
     certificate: Option<Arc<Certificate>>,
     registry: Arc<Registry>,
+    engine: Arc<Engine>,
 ) {
+    let mut removed = 0;
+    let mut tidied = Instant::now();
     loop {
         tokio::time::sleep(REFRESH).await;
+        let tidies = tidied.elapsed() >= TIDY && engine.removed() != removed;
+        if tidies {
+            (removed, tidied) = (engine.removed(), Instant::now());
+        }
         let (settings, certificate) = (Arc::clone(&settings), certificate.clone());
         let registry = Arc::clone(&registry);
         let task = tokio::task::spawn_blocking(move || {
+            if tidies {
+                memory::give_back();
+            }
             if settings.refresh() {
                 registry.set_writable(settings.current().writable_groups);
             }

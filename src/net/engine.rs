@@ -64,6 +64,7 @@ pub enum EngineError {
 pub struct Engine {
     fingerprint: Fingerprint,
     next_peer: AtomicU64,
+    removed: AtomicU64,
     shards: Vec<ShardHandle>,
 }
 
@@ -150,6 +151,7 @@ impl Engine {
         let engine = Self {
             fingerprint: identity.fingerprint().clone(),
             next_peer: AtomicU64::new(1),
+            removed: AtomicU64::new(0),
             shards,
         };
         Ok((engine, receiver))
@@ -205,9 +207,17 @@ impl Engine {
 
     /// Tells a shard. Never blocks; commands of one caller arrive in order.
     pub fn send(&self, shard: ShardId, command: Command) {
+        if matches!(command, Command::Remove { .. }) {
+            self.removed.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(shard) = self.shards.get(shard.0) {
             shard.address.tell(Message::Command(Box::new(command)));
         }
+    }
+
+    /// How many peers were removed so far.
+    pub fn removed(&self) -> u64 {
+        self.removed.load(Ordering::Relaxed)
     }
 
     /// A snapshot of every shard's figures.
