@@ -45,6 +45,8 @@ use std::time::{Duration, Instant};
 
 /// Between two reports to the same peer (RFC 3550, section 6.2, reduced minimum).
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The same while nothing is sent to the peer (RFC 3550, section 6.2, minimum).
+const IDLE_REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// What need not happen at once happens at multiples of this since the shard was made: peers that
 /// are idle share their wake-ups.
 const GRID: Duration = Duration::from_millis(100);

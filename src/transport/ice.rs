@@ -37,7 +37,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// Checks of a pair that stay unanswered before it is given up.
 const MAX_CHECKS: u16 = 20;
 /// How often an agent that has its pair is asked whether that is still so.
-const CONNECTED_TICK: Duration = Duration::from_secs(1);
+const CONNECTED_TICK: Duration = Duration::from_secs(2);
 
 /// Why the agent refused something.
 #[derive(Debug, thiserror::Error)]
