@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
+/// Room for so many notices is kept when none waits.
+const SMALL: usize = 16;
+
 /// How much may wait for a client that does not read.
 #[derive(Debug, Clone, Copy)]
 pub struct MailboxLimits {
@@ -112,6 +115,10 @@ impl Mailbox {
         let notice = queue.notices.pop_front();
         if let Some(notice) = &notice {
             queue.weight -= notice.weight();
+        }
+        if queue.notices.is_empty() && queue.notices.capacity() > SMALL {
+            // The rush when someone joins a large group is over.
+            queue.notices = VecDeque::new();
         }
         Ok(notice)
     }

@@ -207,14 +207,17 @@ impl DownTrack {
         );
     }
 
-    /// Measures the bit rate since the last call.
-    pub fn measure(&mut self, now: Instant) {
+    /// Measures the bit rate since the last call. False if nothing was sent since then.
+    pub fn measure(&mut self, now: Instant) -> bool {
+        let mut is_active = true;
         if let Some((bytes, at)) = self.last_report {
             let elapsed = now.saturating_duration_since(at).as_micros() as u64;
             let sent = self.figures.bytes - bytes;
+            is_active = sent > 0;
             self.figures.bitrate = (sent * 8_000_000).checked_div(elapsed).unwrap_or(0);
         }
         self.last_report = Some((self.figures.bytes, now));
+        is_active
     }
 
     /// What a sender report says, given the publisher's timestamp at that moment.

@@ -3,7 +3,6 @@
 use super::batch::MAX_DATAGRAM;
 use super::peer::{DownPeer, Place, UpPeer};
 use super::{IDLE_REPORT_INTERVAL, REPORT_INTERVAL, Shard};
-use crate::media::down::DownTrack;
 use crate::media::feedback::{Compound, FeedbackError, NtpClock, ReceptionReport};
 use crate::transport::Path;
 use crate::transport::srtp::RTCP_OVERHEAD;
@@ -64,13 +63,6 @@ fn report_due(now: Instant, next_report: &mut Option<Instant>) -> bool {
         }
         _ => false,
     }
-}
-
-/// Nothing was sent since the last report, but something before that.
-fn is_idle(down: &DownPeer) -> bool {
-    let mut tracks = down.tracks.iter().map(DownTrack::figures);
-    tracks.all(|figures| figures.bitrate == 0)
-        && down.tracks.iter().any(|track| track.figures().packets > 0)
 }
 
 /// A receiver report, and what is asked for: packets, keyframes, a bit rate.
@@ -157,8 +149,11 @@ fn write_to_receiver(
     if !report_due(now, &mut down.peer.next_report) {
         return None;
     }
-    down.tracks.iter_mut().for_each(|track| track.measure(now));
-    if is_idle(down) {
+    let mut is_idle = true;
+    for track in &mut down.tracks {
+        is_idle &= !track.measure(now) && track.figures().packets > 0;
+    }
+    if is_idle {
         down.peer.next_report = Some(now + IDLE_REPORT_INTERVAL);
     }
     let ntp = clock.at(now);

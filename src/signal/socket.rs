@@ -25,7 +25,7 @@ const REASON_LIMIT: usize = 123;
 const BATCH: usize = 256;
 
 /// Bytes that a connection reads or writes at once: it has that much memory to itself.
-const BUFFER: usize = 8 * 1024;
+const BUFFER: usize = 4 * 1024;
 
 /// Sets the limits of messages that [`serve`] counts on.
 pub fn limit(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {

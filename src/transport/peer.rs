@@ -10,6 +10,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// For so long after there are keys the other end may still ask for the last flight.
+const DTLS_GRACE: Duration = Duration::from_secs(30);
+
 /// Which end of the peer connection made the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -36,6 +39,8 @@ pub enum TransportEvent {
 pub struct Transport {
     ice: Ice,
     dtls: Option<Dtls>,
+    /// When there were keys.
+    keyed: Option<Instant>,
     sealer: Option<Sealer>,
     opener: Option<Opener>,
     role: Role,
@@ -63,6 +68,7 @@ impl Transport {
         Ok(Self {
             ice: Ice::new(now, identity, local, role == Role::Offerer, locals)?,
             dtls: None,
+            keyed: None,
             sealer: None,
             opener: None,
             role,
@@ -96,7 +102,7 @@ impl Transport {
             }
             self.ice.start(now, &remote.ice, remote.lite)?;
         }
-        if self.dtls.is_none() && !self.begins_dtls(&remote) {
+        if self.dtls.is_none() && self.keyed.is_none() && !self.begins_dtls(&remote) {
             self.dtls = Some(Dtls::server(identity, remote.fingerprint.clone()));
         }
         let mut bad = 0;
@@ -150,7 +156,7 @@ impl Transport {
     /// of it is no DTLS, or comes when none is expected.
     pub fn handle_dtls(&mut self, now: Instant, path: Path, data: &[u8]) -> bool {
         let Some(dtls) = &mut self.dtls else {
-            return false;
+            return self.keyed.is_some();
         };
         self.early = Some(path);
         match dtls.handle_datagram(now, data) {
@@ -160,6 +166,7 @@ impl Transport {
                 let Keys { sealer, opener } = *keys;
                 self.sealer = Some(sealer);
                 self.opener = Some(opener);
+                self.keyed = Some(now);
                 if self.path.is_some() {
                     self.events.push_back(TransportEvent::Connected);
                 }
@@ -200,7 +207,7 @@ impl Transport {
     }
 
     fn begin_dtls(&mut self, now: Instant, identity: &Identity) {
-        if self.dtls.is_some() {
+        if self.dtls.is_some() || self.keyed.is_some() {
             return;
         }
         let Some(remote) = &self.remote else { return };
@@ -219,6 +226,11 @@ impl Transport {
     pub fn handle_timeout(&mut self, now: Instant, identity: &Identity, locals: &[SocketAddr]) {
         self.ice.handle_timeout(now);
         self.after_ice(now, identity, locals);
+        if self.role == Role::Offerer && self.keyed.is_some_and(|at| now >= at + DTLS_GRACE) {
+            // A meeting has many more receivers than publishers, signalling says when they go,
+            // and an association keeps as much memory as all the rest of its transport.
+            self.dtls = None;
+        }
         if let Some(dtls) = &mut self.dtls
             && let Err(error) = dtls.handle_timeout(now, self.ice.rtt())
         {
@@ -283,7 +295,7 @@ impl Transport {
         self.opener.as_mut()
     }
 
-    /// Says goodbye to the other end.
+    /// Says goodbye to the other end, if there still is an association to say it by.
     pub fn close(&mut self, now: Instant) {
         if let Some(dtls) = &mut self.dtls {
             dtls.close(now);
