@@ -272,7 +272,7 @@ fn over_a_satellite_repair_takes_two_round_trips() {
         lost: [0.12, 0.03],
         repair: 4_000,
         freeze: 6_000,
-        // The worst of 28 seeds showed 0.18.
+        // The worst of 14 seeds showed 0.18.
         shown: 0.15,
         keyframes: 40,
     };
