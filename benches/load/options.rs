@@ -95,6 +95,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3.0, value_name = "S")]
     pub(crate) idle: f64,
 
+    /// Seconds after the last has left, before it is measured what the server keeps.
+    #[arg(long, default_value_t = 1.0, value_name = "S")]
+    pub(crate) after: f64,
+
     /// Of how many packets one is decrypted and checked; 1 checks each.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) verify_every: u32,
@@ -171,8 +175,8 @@ impl Options {
             (self.churn >= 0.0, "--churn is not below 0"),
             (self.duration > 0.0, "--duration is above 0"),
             (
-                self.warmup >= 0.0 && self.idle >= 0.0,
-                "--warmup and --idle are not below 0",
+                self.warmup >= 0.0 && self.idle >= 0.0 && self.after >= 0.0,
+                "--warmup, --idle and --after are not below 0",
             ),
             (self.verify_every >= 1, "--verify-every is at least 1"),
             ((1..=16).contains(&self.threads), "--threads is 1 to 16"),
@@ -185,8 +189,8 @@ impl Options {
                 "--publishers and --receivers are at least 1",
             ),
             (
-                self.meeting.is_none() || self.churn == 0.0,
-                "--churn goes with --publishers and --receivers",
+                self.meeting.is_none() || (self.churn == 0.0 && self.storm == 0),
+                "--churn and --storm go with --publishers and --receivers",
             ),
         ];
         match checks.iter().find(|(holds, _)| !holds) {

@@ -55,6 +55,8 @@ pub(crate) struct ServerReport {
     pub(crate) idle: Option<(Duration, Duration)>,
     pub(crate) size_before: Size,
     pub(crate) size: Size,
+    /// Down streams at that moment.
+    pub(crate) streams: usize,
     /// When everyone had left.
     pub(crate) size_after: Size,
     /// Datagrams its full sockets dropped.
@@ -291,7 +293,7 @@ impl Report {
 
     fn per_stream(&self, server: &ServerReport) -> f64 {
         let grown = server.size.rss.saturating_sub(server.size_before.rss);
-        grown as f64 / self.streams.max(1) as f64
+        grown as f64 / server.streams.max(1) as f64
     }
 
     /// For programs: one object.

@@ -168,9 +168,11 @@ impl Scenario {
         self.measure(&options, pid, server.as_mut()).await?;
         if let (Some(pid), Some(server)) = (pid, &mut server) {
             server.size = Size::read(pid)?;
+            server.streams = self.streams;
         }
         self.phase = "leave";
         self.leave().await;
+        self.wait(Duration::from_secs_f64(options.after)).await;
         if let (Some(pid), Some(server)) = (pid, &mut server) {
             server.size_after = Size::read(pid)?;
         }
@@ -302,7 +304,6 @@ impl Scenario {
         self.publishers.clear();
         self.pump(Instant::now() + PATIENCE, |scenario| scenario.clients == 0)
             .await;
-        self.wait(Duration::from_secs(1)).await;
     }
 
     fn tell_all(&self, command: impl Fn() -> Command) {

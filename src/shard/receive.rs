@@ -245,9 +245,9 @@ impl Shard {
                 }
             }
             Report::Remb { bitrate, .. } => {
-                down.remb = Some(bitrate);
+                let before = down.remb.replace(bitrate);
                 if let Some(source) = down.source {
-                    self.collect_remb(source);
+                    self.update_remb(source, before, bitrate);
                 }
             }
             Report::TransportCc { .. }

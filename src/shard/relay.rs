@@ -164,6 +164,14 @@ impl Shard {
         }
     }
 
+    /// A receiver's estimate changed: whether that changes the best is seldom worth asking all.
+    pub(super) fn update_remb(&mut self, index: u32, before: Option<u64>, bitrate: u64) {
+        let best = self.ups.get(index as usize).and_then(|up| up.remb);
+        if best < Some(bitrate) || (best == before && before > Some(bitrate)) {
+            self.collect_remb(index);
+        }
+    }
+
     /// A publisher need not send more than the best of its receivers can take.
     pub(super) fn collect_remb(&mut self, index: u32) {
         let Self { ups, downs, .. } = self;
