@@ -4,6 +4,7 @@ use super::description::Fingerprint;
 use super::srtp::Profile;
 use aws_lc_rs::digest;
 use rtc_crypto::RTCCryptoProvider;
+use rtc_crypto::providers::AwsLcRsProvider;
 use rtc_dtls::config::ExtendedMasterSecretType;
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, HandshakeConfig};
 use rtc_dtls::crypto::Certificate;
@@ -65,8 +66,9 @@ impl Identity {
                 Profile::Cm128Sha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
             })
             .collect();
-        let provider =
-            rtc_crypto::default_provider().map_err(|error| IdentityError(error.to_string()))?;
+        // By name: tests and benches depend on crates for which the default is another, and would
+        // measure what is not shipped.
+        let provider: Arc<dyn RTCCryptoProvider> = Arc::new(AwsLcRsProvider::new());
         let certificate =
             Certificate::generate_self_signed(vec!["perikon".to_owned()], provider.crypto())
                 .map_err(|error| IdentityError(error.to_string()))?;
