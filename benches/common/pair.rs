@@ -220,6 +220,12 @@ impl Pair {
         panic!("the ends do not connect");
     }
 
+    /// CPU time of the longest call into either end.
+    pub(crate) fn longest_call(&self) -> Duration {
+        let calls = self.offerer.calls.iter().chain(&self.answerer.calls);
+        calls.map(|call| call.cpu).max().unwrap_or_default()
+    }
+
     /// Keys and a path at both ends.
     pub(crate) fn is_connected(&self) -> bool {
         self.offerer.transport.is_established() && self.answerer.transport.is_established()
