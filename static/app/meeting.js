@@ -2,14 +2,24 @@
 
 import {LocalMedia} from './media/local.js';
 import {Session} from './session.js';
+import {settings} from './settings.js';
 import {text} from './text/text.js';
+import {Captions} from './ui/captions.js';
 import {Chat} from './ui/chat.js';
 import {Controls} from './ui/controls.js';
 import {byId} from './ui/dom.js';
+import {showHelp} from './ui/help.js';
+import {Invitations} from './ui/invite.js';
 import {JoinForm} from './ui/join.js';
+import {dress} from './ui/language.js';
+import {Bans, Lobby} from './ui/lobby.js';
+import {More, chooseFile} from './ui/more.js';
 import {announce, clearNotices, notify} from './ui/notices.js';
 import {Panels} from './ui/panels.js';
 import {People} from './ui/people.js';
+import {listenForKeys} from './ui/shortcuts.js';
+import {openStatistics} from './ui/statistics.js';
+import {Transfers} from './ui/transfers.js';
 import {Videos} from './ui/videos.js';
 
 /** @typedef {import('../protocol/types.js').GroupStatus} GroupStatus */
@@ -32,20 +42,56 @@ function start(status) {
         location.href = status.redirect;
         return;
     }
+    const query = new URLSearchParams(location.search);
+    if (status.authPortal && !query.has('token')) {
+        location.href = status.authPortal;
+        return;
+    }
     const session = new Session(status);
     const media = new LocalMedia(session);
     new Controls(session, media);
     new Videos(session, media);
-    const query = new URLSearchParams(location.search);
+    new Captions(session);
+    new Transfers(session);
+    const invitations = new Invitations(session);
+    const bans = new Bans(session);
     const form = new JoinForm(status, query, (username, credentials) => {
         clearNotices();
         session.join(username, credentials);
+    }, () => session.leave());
+    const sendFile = async (/** @type {string} */ id) => {
+        const file = await chooseFile();
+        if (file && session.connection.users[id])
+            session.connection.sendFile(id, file);
+    };
+    const more = new More(session, media, {invite: () => invitations.open()});
+    const chat = new Chat(session, showUnread, {
+        help: () => showHelp(session),
+        statistics: () => openStatistics(session),
+        presentFile: () => void more.play(),
+        sendFile: (id) => void sendFile(id),
+        invite: (wish) => invitations.open(wish),
+        listTokens: () => invitations.open(),
+        listBans: () => bans.open(),
+        tell: (message) => notify(message),
     });
-    const chat = new Chat(session, showUnread);
     const panels = new Panels((open) => chat.setOpen(open === 'chat'));
-    new People(session, (id) => {
-        panels.show('chat');
-        chat.writeTo(id);
+    new Lobby(session, () => panels.show('people'));
+    new People(session, {
+        message: (id) => {
+            panels.show('chat');
+            chat.writeTo(id);
+        },
+        file: (id) => void sendFile(id),
+        ban: (id, name) => void bans.ask(id, name),
+        bans: () => bans.open(),
+        invite: () => invitations.open(),
+    });
+    listenForKeys(session, {
+        '?': () => showHelp(session),
+        f: () => void (document.fullscreenElement ? document.exitFullscreen()
+            : document.documentElement.requestFullscreen()).catch(() => {}),
+        s: () => settings.set('layout', settings.get('layout') === 'grid' ? 'speaker' : 'grid'),
     });
 
     function showUnread() {
@@ -69,7 +115,10 @@ function start(status) {
             panels.show(matchMedia('(min-width: 1100px)').matches ? 'chat' : null);
             byId('meeting-title', HTMLElement).focus();
             if (session.permissions.includes('present'))
-                void media.start(form.wantsMicrophone, form.wantsCamera);
+                void media.start(form.preview.wantsMicrophone, form.preview.wantsCamera,
+                    form.preview.handOver());
+            else
+                stopAll(form.preview.handOver());
         }
     });
     // What the last status said, once we are in.
@@ -77,6 +126,7 @@ function start(status) {
     let locked = false;
     session.on('reconnected', () => notify(text('reconnect.back')));
     session.on('refused', (refusal) => form.refuse(refusal));
+    session.on('waiting', (message) => form.wait(message));
     session.on('redirect', (url) => location.href = url);
     session.on('ended', (message, wanted) => {
         entered = false;
@@ -100,6 +150,7 @@ function start(status) {
             void media.setMicrophone(false).then(() => notify(text('action.muted', {who})));
     });
     const few = () => Object.keys(session.connection.users).length <= SMALL_MEETING;
+    session.on('hand', (who) => notify(text('people.hand', {who})));
     session.on('came', (who) => (few() ? notify : announce)(text('people.joined', {who})));
     session.on('went', (who) => (few() ? notify : announce)(text('people.left', {who})));
     byId('stage-copy', HTMLButtonElement).addEventListener('click', () => void copyLink());
@@ -121,6 +172,12 @@ function title(status) {
     return `${status.displayName || status.name} · Perikon`;
 }
 
+/** @param {MediaStream | null} stream */
+function stopAll(stream) {
+    for (const track of stream?.getTracks() ?? [])
+        track.stop();
+}
+
 /** @param {'join' | 'meeting'} name */
 function view(name) {
     byId('join', HTMLElement).hidden = name !== 'join';
@@ -138,7 +195,7 @@ async function copyLink() {
     }
 }
 
-loadStatus().then(start, (error) => {
+dress().then(loadStatus).then(start, (error) => {
     const notice = byId('join-notice', HTMLElement);
     notice.textContent = error instanceof TypeError ? text('fail.unreachable')
         : error instanceof Error ? error.message : String(error);

@@ -14,6 +14,12 @@ import {text} from './text/text.js';
 /** @typedef {'idle' | 'joining' | 'joined' | 'reconnecting'} State */
 /** @typedef {'info' | 'warning' | 'error'} Level */
 
+/** @typedef {{id: string, username: string, since: string}} Waiting Somebody in the waiting room. */
+/** @typedef {{id: string, username?: string, address?: string, message?: string, by?: string,
+ *     expires?: string}} Ban */
+/** @typedef {{token: string, group?: string, username?: string, permissions?: string[],
+ *     expires?: string, issuedBy?: string, issuedAt?: string}} Token An invitation. */
+
 /**
  * Being in a meeting, from joining to the end of it; knows nothing of the page.
  *
@@ -21,6 +27,13 @@ import {text} from './text/text.js';
  *     state: [State],
  *     reconnected: [],
  *     refused: [Refusal],
+ *     waiting: [message: string],
+ *     lobby: [Waiting[]],
+ *     token: [message: any, error: string],
+ *     tokens: [Token[], error: string],
+ *     ban: [Ban],
+ *     bans: [Ban[]],
+ *     caption: [name: string, words: string],
  *     ended: [message: string, wanted: boolean],
  *     redirect: [url: string],
  *     status: [GroupStatus],
@@ -28,6 +41,7 @@ import {text} from './text/text.js';
  *     people: [],
  *     came: [name: string],
  *     went: [name: string],
+ *     hand: [name: string],
  *     chat: [ChatMessage],
  *     chatcleared: [],
  *     stream: [Stream],
@@ -53,6 +67,10 @@ export class Session extends Emitter {
         this.settled = false;
         /** @private @type {Record<string, string>} */
         this.names = {};
+        /** @private Who has raised a hand. @type {Set<string>} */
+        this.hands = new Set();
+        /** Who waits to come in. @type {Waiting[]} */
+        this.lobby = [];
         /** Every id that was ours: it is another after coming back. @type {Set<string>} */
         this.ownIds = new Set();
     }
@@ -79,6 +97,7 @@ export class Session extends Emitter {
         this.leaving = this.settled = false;
         this.setState('joining');
         sc.reconnect = true;
+        sc.features = ['lobby', 'ban'];
         let withToken = false;
 
         sc.onconnected = async () => {
@@ -104,6 +123,8 @@ export class Session extends Emitter {
                 sc.retry();
             } else if (kind === 'fail') {
                 this.refuse(refusal(error, message, withToken));
+            } else if (kind === 'wait') {
+                this.emit('waiting', text('lobby.waiting'));
             } else if (kind === 'redirect') {
                 this.leaving = true;
                 sc.close();
@@ -113,7 +134,11 @@ export class Session extends Emitter {
             }
         };
         sc.onchat = (id, source, dest, name, time, privileged, history, kind, message) => {
-            if (typeof message !== 'string' || (kind !== '' && kind !== 'me'))
+            if (typeof message !== 'string')
+                return;
+            if (kind === 'caption' && !history)
+                this.emit('caption', displayName(name), message);
+            if (kind !== '' && kind !== 'me')
                 return;
             const added = this.chatLog.add({id, source, dest, username: name, time, privileged,
                 history, kind, message});
@@ -124,8 +149,8 @@ export class Session extends Emitter {
             this.chatLog.clear(id, userId);
             this.emit('chatcleared');
         };
-        sc.onusermessage = (source, _dest, name, _time, privileged, kind, _error, message) =>
-            this.told(source, name, privileged, kind, message);
+        sc.onusermessage = (source, _dest, name, _time, privileged, kind, error, message) =>
+            this.told(source, name, privileged, kind, error, message);
         sc.connect(this.status.endpoint ?? '');
     }
 
@@ -165,6 +190,8 @@ export class Session extends Emitter {
             this.connection.request(this.wanted);
             again = this.state === 'reconnecting';
             this.settled = false;
+            this.lobby = [];
+            this.emit('lobby', this.lobby);
             this.setState('joined');
             setTimeout(() => this.settled = true, 1000);
         }
@@ -192,8 +219,13 @@ export class Session extends Emitter {
             if (this.state === 'joined' && id !== sc.id && sc.socket?.readyState === WebSocket.OPEN)
                 this.emit('went', displayName(this.names[id]));
             delete this.names[id];
+            this.hands.delete(id);
         } else {
             this.names[id] = sc.users[id]?.username ?? '';
+            const raised = !!sc.users[id]?.data['raisehand'];
+            if (raised && !this.hands.has(id) && id !== sc.id && this.settled)
+                this.emit('hand', displayName(this.names[id]));
+            this.hands[raised ? 'add' : 'delete'](id);
             if (kind === 'add' && this.settled && id !== sc.id)
                 this.emit('came', displayName(this.names[id]));
         }
@@ -208,16 +240,18 @@ export class Session extends Emitter {
      * @param {string} username
      * @param {boolean} privileged
      * @param {string} kind
+     * @param {string} error
      * @param {any} message
      */
-    told(source, username, privileged, kind, message) {
+    told(source, username, privileged, kind, error, message) {
         // Anybody can send these kinds; only the server and operators are believed.
         if (!privileged)
             return;
         const who = displayName(username);
         switch (kind) {
         case 'kicked':
-            this.kick = {who: username, message: typeof message === 'string' ? message : ''};
+            this.kick = {who: username, error,
+                message: typeof message === 'string' ? message : ''};
             break;
         case 'mute':
             this.emit('mute', who);
@@ -226,6 +260,22 @@ export class Session extends Emitter {
             this.emit('notice', text('action.identity', {
                 who: displayName(message?.username), address: String(message?.address ?? '?'),
             }), 'info');
+            break;
+        case 'token':
+            this.emit('token', message, error);
+            break;
+        case 'tokenlist':
+            this.emit('tokens', Array.isArray(message) ? message : [], error);
+            break;
+        case 'lobby':
+            this.lobby = Array.isArray(message) ? message : [];
+            this.emit('lobby', this.lobby);
+            break;
+        case 'ban':
+            this.emit('ban', message);
+            break;
+        case 'banlist':
+            this.emit('bans', Array.isArray(message) ? message : []);
             break;
         case 'error':
         case 'warning':
@@ -248,6 +298,21 @@ export class Session extends Emitter {
             return;
         }
         this.emit('ended', ending(this.kick, code, reason, wasJoined), false);
+    }
+
+    get handRaised() {
+        return !!this.connection.userdata['raisehand'];
+    }
+
+    /** @param {boolean} raised */
+    raiseHand(raised) {
+        this.connection.userAction('setdata', this.connection.id, {raisehand: raised || null});
+    }
+
+    /** Somebody records: the server's recorder is a client of the group. */
+    get isRecording() {
+        return Object.values(this.connection.users)
+            .some(({permissions}) => permissions.includes('system'));
     }
 
     leave() {

@@ -1,5 +1,7 @@
 /** @import {GroupStatus, User} from './types.js' */
 
+/** @typedef {'join' | 'fail' | 'change' | 'leave' | 'redirect' | 'wait'} JoinedKind */
+
 import {randomId} from './id.js';
 import {KeepAlive} from './keepalive.js';
 import {receive} from './receive.js';
@@ -25,6 +27,11 @@ export class ServerConnection extends Speaker {
         this.down = {};
         /** What the server recommends. @type {RTCConfiguration | null} */
         this.rtcConfiguration = null;
+        /** Additions to the protocol that the application understands, see docs/protocol.md.
+         * @type {string[]} */
+        this.features = [];
+        /** Those of them that the server has, once greeted. @type {string[]} */
+        this.serverFeatures = [];
         /** The version of the protocol, once agreed on. @type {string | null} */
         this.version = null;
         /** Files on their way, by {@link TransferredFile#fullId}.
@@ -59,7 +66,8 @@ export class ServerConnection extends Speaker {
          * @type {null | ((id: string, kind: 'add' | 'change' | 'delete') => void)} */
         this.onuser = null;
         /** The server answered a join, or changed our membership.
-         * @type {null | ((kind: 'join' | 'fail' | 'change' | 'leave' | 'redirect', group: string,
+         * `wait`: in the waiting room, with the feature `lobby`.
+         * @type {null | ((kind: JoinedKind, group: string,
          *     permissions: string[], status: GroupStatus, data: any, error: string,
          *     message: string) => void)} */
         this.onjoined = null;
@@ -98,7 +106,8 @@ export class ServerConnection extends Speaker {
     open() {
         const socket = this.socket = new WebSocket(this.url);
         socket.onopen = () => {
-            this.send({type: 'handshake', version: ['2'], id: this.id});
+            this.send({type: 'handshake', version: ['2'], id: this.id,
+                features: this.features.length > 0 ? this.features : undefined});
             this.keepAlive.start();
         };
         socket.onmessage = (event) => {

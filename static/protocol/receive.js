@@ -35,12 +35,13 @@ function handshake(sc, m) {
         return;
     }
     sc.version = '2';
+    sc.serverFeatures = m.features ?? [];
     sc.onconnected?.call(sc);
 }
 
 /** @param {ServerConnection} sc @param {Message} m */
 function joined(sc, m) {
-    const kind = /** @type {'join' | 'fail' | 'change' | 'leave' | 'redirect'} */ (m.kind);
+    const kind = /** @type {import('./connection.js').JoinedKind} */ (m.kind);
     if (kind === 'join' || kind === 'change') {
         sc.group = m.group ?? sc.group;
         sc.username = m.username ?? sc.username;

@@ -40,13 +40,39 @@ export function figures(report, up, before, kind) {
         // Simulcast has several of them.
         now.timestamp = entry.timestamp;
         now.bytes += entry.bytesSent ?? entry.bytesReceived ?? 0;
+        now.packets = (now.packets ?? 0) + (entry.packetsSent ?? entry.packetsReceived ?? 0);
+        if (entry.packetsLost !== undefined)
+            now.packetsLost = (now.packetsLost ?? 0) + entry.packetsLost;
+        if (entry.jitter !== undefined)
+            now.jitter = entry.jitter;
+        // Of the largest picture.
+        if (entry.frameWidth && entry.frameWidth >= (now.width ?? 0)) {
+            now.width = entry.frameWidth;
+            now.height = entry.frameHeight;
+            now.framesPerSecond = entry.framesPerSecond;
+        }
+        const codec = entry.codecId ? report.get(entry.codecId) : undefined;
+        if (codec?.mimeType)
+            now.codec = codec.mimeType.split('/')[1];
         if (entry.totalAudioEnergy !== undefined) {
             now.totalAudioEnergy = entry.totalAudioEnergy;
             now.totalSamplesDuration = entry.totalSamplesDuration;
         }
     }
+    for (const entry of report.values()) {
+        // What the other side says about what we send.
+        if (up && entry.type === 'remote-inbound-rtp') {
+            now.packetsLost = (now.packetsLost ?? 0) + (entry.packetsLost ?? 0);
+            now.rtt = entry.roundTripTime ?? now.rtt;
+        } else if (entry.type === 'candidate-pair' && entry.nominated) {
+            now.rtt ??= entry.currentRoundTripTime;
+        }
+    }
     if (before && now.timestamp > before.timestamp) {
         now.rate = Math.max(0, now.bytes - before.bytes) * 8000 / (now.timestamp - before.timestamp);
+        const lost = (now.packetsLost ?? 0) - (before.packetsLost ?? 0);
+        const packets = (now.packets ?? 0) - (before.packets ?? 0) + (up ? 0 : lost);
+        now.loss = packets > 0 ? Math.min(1, Math.max(0, lost / packets)) : 0;
         const duration = (now.totalSamplesDuration ?? 0) - (before.totalSamplesDuration ?? 0);
         if (duration > 0) {
             now.audioEnergy =

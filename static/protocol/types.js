@@ -51,12 +51,22 @@
  * @property {Record<string, MediaRequest[]> | MediaRequest[]} [request]
  * @property {RTCConfiguration} [rtcConfiguration]
  * @property {string[]} [version]
+ * @property {string[]} [features]
  *
  * @typedef {object} TrackStats The figures of one track, in {@link Stream#stats} by track id.
  * @property {'audio' | 'video'} kind
  * @property {number} timestamp When they were taken, ms.
  * @property {number} bytes Sent or received so far.
  * @property {number} rate Since the last time, bit/s.
+ * @property {number} [packets] Sent or received so far.
+ * @property {number} [packetsLost] So far.
+ * @property {number} [loss] Since the last time, 0 to 1.
+ * @property {number} [jitter] s
+ * @property {number} [rtt] To the server and back, s.
+ * @property {number} [width] Of the picture, px.
+ * @property {number} [height]
+ * @property {number} [framesPerSecond]
+ * @property {string} [codec] Such as `VP8`.
  * @property {number} [totalAudioEnergy] Received so far.
  * @property {number} [totalSamplesDuration] Seconds of sound received so far.
  * @property {number} [audioEnergy] Average since the last time, the square of the volume.

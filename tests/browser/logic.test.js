@@ -40,11 +40,10 @@ describe('the grid', () => {
 describe('what is typed', () => {
     test('a slash begins a command, never a message', () => {
         assert.deepEqual(readLine('hello'), {kind: 'say', message: 'hello'});
-        assert.deepEqual(readLine('/me waves'), {kind: 'me', message: 'waves'});
-        assert.deepEqual(readLine('/me'), {kind: 'me-empty'});
+        assert.deepEqual(readLine('/me waves'), {kind: 'command', name: 'me', rest: 'waves'});
         assert.deepEqual(readLine('//path'), {kind: 'say', message: '/path'});
-        assert.deepEqual(readLine('/kick bob'), {kind: 'unknown', name: 'kick'});
-        assert.deepEqual(readLine('/'), {kind: 'unknown', name: ''});
+        assert.deepEqual(readLine('/kick bob'), {kind: 'command', name: 'kick', rest: 'bob'});
+        assert.deepEqual(readLine('/'), {kind: 'command', name: '', rest: ''});
         assert.deepEqual(readLine(' \n'), {kind: 'nothing'});
         assert.deepEqual(readLine('two\nlines\n'), {kind: 'say', message: 'two\nlines'});
     });
@@ -75,7 +74,7 @@ test('initials', () => {
 
 describe('people', () => {
     test('only operators act on others, nobody on themselves', () => {
-        assert.deepEqual(actionsFor(['present', 'message'], ['op'], false), ['message']);
+        assert.deepEqual(actionsFor(['present', 'message'], ['op'], false), ['message', 'file']);
         assert.deepEqual(actionsFor([], ['present'], false), []);
         assert.deepEqual(actionsFor(['op', 'message'], [], true), []);
         const actions = actionsFor(['op', 'message'], ['present'], false);

@@ -1,8 +1,8 @@
 /** What a line typed into the chat means. */
 
 /**
- * @typedef {{kind: 'say', message: string} | {kind: 'me', message: string}
- *     | {kind: 'unknown', name: string} | {kind: 'nothing'} | {kind: 'me-empty'}} Line
+ * @typedef {{kind: 'say', message: string} | {kind: 'nothing'}
+ *     | {kind: 'command', name: string, rest: string}} Line
  */
 
 /**
@@ -20,7 +20,5 @@ export function readLine(typed) {
     if (!line.startsWith('/'))
         return {kind: 'say', message: line};
     const [, name = '', rest = ''] = /^\/(\S*)\s*([^]*)$/.exec(line) ?? [];
-    if (name === 'me')
-        return rest ? {kind: 'me', message: rest} : {kind: 'me-empty'};
-    return {kind: 'unknown', name};
+    return {kind: 'command', name, rest};
 }

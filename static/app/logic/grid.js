@@ -38,20 +38,19 @@ export function fitGrid(n, width, height, gap) {
 }
 
 /**
- * Divides the stage between shared screens and faces.
+ * Divides the stage between large pictures and a strip of small ones.
  *
  * @param {number} width px
  * @param {number} height px
  * @param {number} gap px
- * @param {boolean} screens There are some.
- * @param {boolean} faces There are some.
+ * @param {boolean} strip There are small ones.
+ * @param {boolean} main There are large ones.
  * @returns {{main: {width: number, height: number}, rest: {width: number, height: number},
- *     sideways: boolean}} `main` is for screens, or for faces when there are none; `sideways`
- *     puts the rest beside it rather than below.
+ *     sideways: boolean}} `sideways` puts the strip beside rather than below.
  */
-export function divideStage(width, height, gap, screens, faces) {
+export function divideStage(width, height, gap, strip, main) {
     const none = {width: 0, height: 0};
-    if (!screens || !faces)
+    if (!strip || !main)
         return {main: {width, height}, rest: none, sideways: false};
     if (width > height) {
         const rest = Math.round(Math.min(280, Math.max(150, width * 0.22)));

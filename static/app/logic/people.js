@@ -2,8 +2,8 @@
 
 /** @typedef {import('../../protocol/types.js').User} User */
 /** @typedef {'op' | 'present' | 'message' | 'observe'} Role */
-/** @typedef {'message' | 'mute' | 'present' | 'unpresent' | 'op' | 'unop' | 'identify' | 'kick'}
- *     Action */
+/** @typedef {'message' | 'file' | 'mute' | 'warn' | 'present' | 'unpresent' | 'op' | 'unop'
+ *     | 'shutup' | 'unshutup' | 'identify' | 'kick' | 'ban'} Action */
 
 /**
  * @param {string[]} permissions
@@ -31,18 +31,19 @@ export function actionsFor(own, theirs, self) {
     if (self)
         return actions;
     if (own.includes('message'))
-        actions.push('message');
+        actions.push('message', 'file');
     if (own.includes('op')) {
-        actions.push('mute');
+        actions.push('mute', 'warn');
         actions.push(theirs.includes('present') ? 'unpresent' : 'present');
         actions.push(theirs.includes('op') ? 'unop' : 'op');
-        actions.push('identify', 'kick');
+        actions.push(theirs.includes('message') ? 'shutup' : 'unshutup');
+        actions.push('identify', 'kick', 'ban');
     }
     return actions;
 }
 
 /**
- * The order of the list: oneself, operators, then by name.
+ * The order of the list: oneself, raised hands, operators, then by name.
  *
  * @param {Record<string, User>} users
  * @param {string} self
@@ -50,7 +51,8 @@ export function actionsFor(own, theirs, self) {
  */
 export function sortPeople(users, self) {
     /** @param {[string, User]} entry */
-    const rank = ([id, user]) => id === self ? 0 : user.permissions.includes('op') ? 1 : 2;
+    const rank = ([id, user]) => id === self ? 0 : user.data['raisehand'] ? 1
+        : user.permissions.includes('op') ? 2 : 3;
     return Object.entries(users).sort((a, b) => rank(a) - rank(b)
         || a[1].username.localeCompare(b[1].username, undefined, {sensitivity: 'base', numeric: true})
         || (a[0] < b[0] ? -1 : 1));

@@ -14,6 +14,9 @@ import {text} from '../text/text.js';
 const byCode = {
     'need-username': {key: 'fail.need-username', field: 'username'},
     'duplicate-username': {key: 'fail.duplicate-username', field: 'username'},
+    banned: {key: 'fail.banned'},
+    'lobby-refused': {key: 'fail.lobby-refused'},
+    'lobby-full': {key: 'fail.lobby-full'},
 };
 
 /** By its words, where it gives no code. @type {Record<string, {key: TextKey, field?: 'password'}>} */
@@ -51,6 +54,7 @@ export function refusal(code, words, withToken) {
  * @typedef {object} Kick
  * @property {string} who Who did it; empty for the server.
  * @property {string} message
+ * @property {string} [error] Its stable code, if there is one.
  */
 
 /**
@@ -65,6 +69,10 @@ export function ending(kick, code, reason, joined) {
     if (kick) {
         if (kick.message === 'server is shutting down')
             return text('end.shutdown');
+        if (kick.error === 'banned')
+            return kick.message && kick.message !== 'you are banned'
+                ? `${text('end.banned')} ${text('end.reason', {message: kick.message})}`
+                : text('end.banned');
         const who = kick.who ? text('end.kicked', {who: kick.who}) : text('end.kicked.server');
         return kick.message && kick.message !== 'you have been kicked out'
             ? `${who} ${text('end.reason', {message: kick.message})}` : who;

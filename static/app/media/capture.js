@@ -7,23 +7,46 @@ import {text} from '../text/text.js';
 /** Says in words why a device could not be had. */
 export class CaptureError extends Error {}
 
-/** Steadies the picture and the sound of a conversation. */
-const VIDEO = {width: {ideal: 1280}, height: {ideal: 720}, frameRate: {ideal: 30, max: 30}};
-const AUDIO = {echoCancellation: true, noiseSuppression: true, autoGainControl: true};
+/**
+ * @typedef {object} How
+ * @property {string} microphone The id of a device, '' for the browser's choice.
+ * @property {string} camera
+ * @property {boolean} processing Sound is corrected.
+ * @property {boolean} blackboard Sharpness before motion.
+ */
+
+/** @param {How} how */
+function pictureOf({camera, blackboard}) {
+    const size = blackboard
+        ? {width: {ideal: 1920}, height: {ideal: 1080}, frameRate: {ideal: 15, max: 30}}
+        : {width: {ideal: 1280}, height: {ideal: 720}, frameRate: {ideal: 30, max: 30}};
+    // A device that is gone is no reason to have none.
+    return {...size, ...camera && {deviceId: {ideal: camera}}};
+}
+
+/** @param {How} how */
+function soundOf({microphone, processing}) {
+    return {echoCancellation: processing, noiseSuppression: processing,
+        autoGainControl: processing, ...microphone && {deviceId: {ideal: microphone}}};
+}
 
 /**
  * @param {boolean} audio
  * @param {boolean} video
+ * @param {How} how
  * @returns {Promise<MediaStream>} Fails with a {@link CaptureError}.
  */
-export async function capture(audio, video) {
+export async function capture(audio, video, how) {
     const what = audio && video ? 'both' : audio ? 'microphone' : 'camera';
     if (!navigator.mediaDevices?.getUserMedia)
         throw new CaptureError(text('fail.insecure'));
     try {
-        return await navigator.mediaDevices.getUserMedia({
-            audio: audio && AUDIO, video: video && VIDEO,
+        const stream = await navigator.mediaDevices.getUserMedia({
+            audio: audio && soundOf(how), video: video && pictureOf(how),
         });
+        for (const track of stream.getVideoTracks())
+            track.contentHint = how.blackboard ? 'detail' : 'motion';
+        return stream;
     } catch (error) {
         throw explain(error, what);
     }
@@ -37,13 +60,43 @@ export async function captureScreen() {
         throw new CaptureError(text('media.screen-unsupported'));
     try {
         return await navigator.mediaDevices.getDisplayMedia({
-            video: {frameRate: {max: 15}}, audio: true,
+            video: {frameRate: {max: 15}},
+            audio: {echoCancellation: false, noiseSuppression: false, autoGainControl: false},
         });
     } catch (error) {
         // Closing the browser's dialogue is refused in the same way as a forbidden screen.
         if (error instanceof DOMException && error.name === 'NotAllowedError')
             return null;
         throw explain(error, 'screen');
+    }
+}
+
+/**
+ * The devices there are, with their names as far as the browser tells them.
+ *
+ * @returns {Promise<Record<'microphone' | 'camera' | 'speaker', {id: string, label: string}[]>>}
+ */
+export async function devices() {
+    const found = await navigator.mediaDevices?.enumerateDevices?.() ?? [];
+    const of = (/** @type {MediaDeviceKind} */ kind) => found
+        .filter((device) => device.kind === kind && device.deviceId)
+        .map(({deviceId, label}) => ({id: deviceId, label}));
+    return {microphone: of('audioinput'), camera: of('videoinput'), speaker: of('audiooutput')};
+}
+
+/**
+ * Whether the browser gives devices without asking.
+ *
+ * @returns {Promise<boolean>}
+ */
+export async function mayCapture() {
+    try {
+        const [camera, microphone] = await Promise.all(['camera', 'microphone'].map((name) =>
+            navigator.permissions.query({name: /** @type {PermissionName} */ (name)})));
+        return camera?.state === 'granted' && microphone?.state === 'granted';
+    } catch {
+        // Not every browser knows these names.
+        return false;
     }
 }
 

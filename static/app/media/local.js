@@ -2,11 +2,17 @@
 /** @import {Stream} from '../../protocol.js' */
 
 import {Emitter} from '../logic/emitter.js';
+import {SEND_RATE} from '../logic/preferences.js';
+import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 import {CaptureError, capture, captureScreen} from './capture.js';
+import {FilePlayer} from './player.js';
+
+/** With more people than this a small picture is sent beside the large one. */
+const FEW = 4;
 
 /**
- * What we send: a stream of camera and microphone, and one of the screen.
+ * What we send: a stream of camera and microphone, one of the screen, and files that we play.
  *
  * `change` follows every change; `problem` is for the user's eyes.
  *
@@ -27,6 +33,9 @@ export class LocalMedia extends Emitter {
         this.cameraStream = null;
         /** @type {Stream | null} */
         this.screenStream = null;
+        /** Files that are played, by the `localId` of their stream.
+         * @type {Map<string, FilePlayer>} */
+        this.players = new Map();
         /** @private One change of devices at a time. @type {Promise<void>} */
         this.queue = Promise.resolve();
         session.on('ended', () => this.stop());
@@ -34,6 +43,16 @@ export class LocalMedia extends Emitter {
             if (!now.includes('present'))
                 this.stop();
         });
+        settings.on('camera', () => void this.renew(false, true));
+        settings.on('blackboard', () => void this.renew(false, true));
+        settings.on('microphone', () => void this.renew(true, false));
+        settings.on('processing', () => void this.renew(true, false));
+        settings.on('send', (send) =>
+            void this.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
+        settings.on('simulcast', () => void this.next(async () => {
+            if (this.camera)
+                this.publishCamera();
+        }));
     }
 
     get microphoneOn() {
@@ -53,13 +72,23 @@ export class LocalMedia extends Emitter {
      *
      * @param {boolean} microphone
      * @param {boolean} camera
+     * @param {MediaStream | null} [ready] What the preview has of them already; it is ours now.
      */
-    start(microphone, camera) {
+    start(microphone, camera, ready = null) {
         return this.next(async () => {
-            if (!microphone && !camera)
-                return;
-            this.take(await capture(microphone, camera));
-            this.publishCamera();
+            const hasAudio = !!ready?.getAudioTracks().length;
+            const hasVideo = !!ready?.getVideoTracks().length;
+            for (const track of ready?.getTracks() ?? []) {
+                if (!(track.kind === 'audio' ? microphone : camera))
+                    track.stop();
+                else
+                    this.take(new MediaStream([track]));
+            }
+            if ((microphone && !hasAudio) || (camera && !hasVideo)) {
+                this.take(await capture(microphone && !hasAudio, camera && !hasVideo, how()));
+            }
+            if (this.microphone || this.camera)
+                this.publishCamera();
         });
     }
 
@@ -69,7 +98,7 @@ export class LocalMedia extends Emitter {
             if (this.microphone) {
                 this.microphone.enabled = on;
             } else if (on) {
-                this.take(await capture(true, false));
+                this.take(await capture(true, false, how()));
                 this.publishCamera();
             }
             this.tellMuted();
@@ -80,7 +109,7 @@ export class LocalMedia extends Emitter {
     setCamera(on) {
         return this.next(async () => {
             if (on && !this.camera) {
-                this.take(await capture(false, true));
+                this.take(await capture(false, true, how()));
             } else if (!on && this.camera) {
                 this.camera.stop();
                 this.camera = null;
@@ -104,7 +133,19 @@ export class LocalMedia extends Emitter {
                 track.contentHint = 'detail';
                 track.onended = () => void this.setScreen(false);
             }
+            for (const track of screen.getAudioTracks())
+                track.contentHint = 'music';
             this.screenStream = this.publish('screenshare', screen.getTracks(), 'screen');
+        });
+    }
+
+    /** @param {File} file A video or sound that is played to all. */
+    playFile(file) {
+        return this.next(async () => {
+            const player = await FilePlayer.open(file);
+            const stream = this.publish('video', player.tracks, 'file');
+            this.players.set(stream.localId, player);
+            player.onended = () => stream.close();
         });
     }
 
@@ -115,8 +156,45 @@ export class LocalMedia extends Emitter {
         this.microphone = this.camera = this.screen = null;
         this.cameraStream?.close();
         this.screenStream?.close();
+        for (const localId of [...this.players.keys()])
+            this.session.connection.findByLocalId(localId)?.close();
         this.cameraStream = this.screenStream = null;
         this.emit('change');
+    }
+
+    /**
+     * Another device is wanted, or the same in another way: it takes the old one's place in the
+     * stream, and nobody notices but by what they see.
+     *
+     * @private
+     * @param {boolean} audio
+     * @param {boolean} video
+     */
+    renew(audio, video) {
+        const before = audio ? this.microphone : this.camera;
+        if (!before)
+            return this.queue;
+        return this.next(async () => {
+            const old = audio ? this.microphone : this.camera;
+            if (!old)
+                return;
+            const stream = this.cameraStream;
+            const sender = stream?.pc.getSenders().find(({track}) => track === old);
+            // Some devices can be opened once only: the old one is let go first.
+            old.onended = null;
+            old.stop();
+            const {enabled} = old;
+            this.take(await capture(audio, video, how()));
+            const now = audio ? this.microphone : this.camera;
+            if (!now)
+                return;
+            now.enabled = enabled;
+            if (!stream || !sender)
+                return this.publishCamera();
+            await sender.replaceTrack(now);
+            stream.stream.removeTrack(old);
+            stream.stream.addTrack(now);
+        });
     }
 
     /** @private @param {() => Promise<void>} step */
@@ -167,13 +245,14 @@ export class LocalMedia extends Emitter {
 
     /**
      * @private
-     * @param {'camera' | 'screenshare'} label
+     * @param {'camera' | 'screenshare' | 'video'} label
      * @param {MediaStreamTrack[]} tracks
-     * @param {'both' | 'screen'} device
+     * @param {'both' | 'screen' | 'file'} device
      * @param {string} [localId]
      */
     publish(label, tracks, device, localId) {
-        const stream = this.session.connection.newUpStream(localId);
+        const {connection} = this.session;
+        const stream = connection.newUpStream(localId);
         const what = text(`media.${device}`);
         stream.label = label;
         stream.onabort = () => this.emit('problem',
@@ -186,15 +265,19 @@ export class LocalMedia extends Emitter {
             if (!replace)
                 this.ended(stream);
         };
+        const wanted = settings.get('simulcast');
+        const simulcast = wanted === 'on'
+            || (wanted === 'auto' && Object.keys(connection.users).length > FEW);
         for (const track of tracks) {
-            stream.stream.addTrack(track);
-            stream.pc.addTrack(track, stream.stream);
+            stream.addTrack(track, label === 'camera'
+                ? {maxBitrate: SEND_RATE[settings.get('send')], simulcast} : {});
         }
         return stream;
     }
 
     /** @private @param {Stream} stream It was closed, by us or by the server. */
     ended(stream) {
+        const player = this.players.get(stream.localId);
         if (stream === this.screenStream) {
             for (const track of this.screen?.getTracks() ?? [])
                 track.stop();
@@ -203,6 +286,9 @@ export class LocalMedia extends Emitter {
             this.microphone?.stop();
             this.camera?.stop();
             this.microphone = this.camera = this.cameraStream = null;
+        } else if (player) {
+            this.players.delete(stream.localId);
+            player.stop();
         }
         this.emit('change');
     }
@@ -214,4 +300,10 @@ export class LocalMedia extends Emitter {
         if ((sc.userdata['muted'] ?? null) !== muted)
             sc.userAction('setdata', sc.id, {muted});
     }
+}
+
+/** How devices are opened, by the settings. */
+export function how() {
+    return {microphone: settings.get('microphone'), camera: settings.get('camera'),
+        processing: settings.get('processing'), blackboard: settings.get('blackboard')};
 }

@@ -1,12 +1,14 @@
 /** @import {Session} from '../session.js' */
 /** @import {ChatMessage} from '../logic/chatlog.js' */
+/** @import {Page} from '../commands.js' */
 
-import {readLine} from '../logic/command.js';
-import {splitLinks} from '../logic/links.js';
+import {markup} from '../logic/markup.js';
 import {displayName} from '../logic/names.js';
-import {sortPeople} from '../logic/people.js';
-import {clock, text} from '../text/text.js';
-import {byId, h} from './dom.js';
+import {settings} from '../settings.js';
+import {clock, language, text} from '../text/text.js';
+import {Composer} from './composer.js';
+import {byId, h, icon} from './dom.js';
+import {openMenu} from './menu.js';
 import {announce, notify} from './notices.js';
 
 /** The conversation in writing. */
@@ -14,33 +16,22 @@ export class Chat {
     /**
      * @param {Session} session
      * @param {() => void} onunread
+     * @param {Omit<Page, 'say'>} page
      */
-    constructor(session, onunread) {
+    constructor(session, onunread, page) {
         this.session = session;
         this.onunread = onunread;
         this.open = false;
         this.unread = 0;
         this.list = byId('chat-list', HTMLElement);
-        this.form = byId('chat-form', HTMLFormElement);
-        this.input = byId('chat-input', HTMLTextAreaElement);
-        this.to = byId('chat-to', HTMLSelectElement);
-        this.problem = byId('chat-problem', HTMLElement);
-        this.form.addEventListener('submit', (event) => {
-            event.preventDefault();
-            this.submit();
-        });
-        this.input.addEventListener('keydown', (event) => {
-            if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-                event.preventDefault();
-                this.submit();
-            }
-        });
-        this.input.addEventListener('input', () => this.fit());
-        this.to.addEventListener('change', () => this.markPrivate());
+        this.composer = new Composer(session, {...page,
+            say: (kind, dest, message) => this.say(kind, dest, message)});
         session.on('chat', (message) => this.add(message));
         session.on('chatcleared', () => this.redraw());
-        session.on('people', () => this.listPeople());
-        session.on('permissions', (now) => this.setWritable(now.includes('message')));
+        session.on('permissions', (now, before) => {
+            if (before && now.includes('op') !== before.includes('op'))
+                this.redraw();
+        });
     }
 
     /** @param {boolean} open The panel is in view. */
@@ -53,91 +44,24 @@ export class Chat {
         }
     }
 
-    /**
-     * Prepares a message to one person, or to all.
-     *
-     * @param {string} id A client id, or ''.
-     */
+    /** @param {string} id A client id, or ''. */
     writeTo(id) {
-        this.to.value = id;
-        this.markPrivate();
-        this.input.focus();
+        this.composer.writeTo(id);
     }
 
-    /** @private */
-    markPrivate() {
-        this.form.classList.toggle('private', this.to.value !== '');
-    }
-
-    /** @private @param {boolean} writable */
-    setWritable(writable) {
-        this.input.disabled = this.to.disabled = !writable;
-        byId('chat-send', HTMLButtonElement).disabled = !writable;
-        byId('chat-denied', HTMLElement).hidden = writable;
-    }
-
-    /** @private */
-    listPeople() {
+    /** @private @param {'' | 'me'} kind @param {string} dest @param {string} message */
+    say(kind, dest, message) {
         const {connection} = this.session;
-        const chosen = this.to.value;
-        const others = sortPeople(connection.users, connection.id)
-            .filter(([id]) => id !== connection.id);
-        // Somebody who left stays chosen, or the rest of a private message would go to all.
-        if (chosen && !connection.users[chosen]) {
-            const gone = [...this.to.options].find(({value}) => value === chosen);
-            others.push([chosen, {username: gone?.dataset['name'] ?? '', permissions: [],
-                data: {}, streams: {}}]);
-        }
-        this.to.replaceChildren(h('option', {value: ''}, text('chat.everyone')),
-            ...others.map(([id, {username}]) => h('option',
-                {value: id, 'data-name': username}, displayName(username))));
-        this.to.value = chosen;
-    }
-
-    /** @private */
-    submit() {
-        const line = readLine(this.input.value);
-        const {connection} = this.session;
-        const dest = this.to.value;
-        this.complain('');
-        if (line.kind === 'nothing')
-            return;
-        if (line.kind === 'unknown')
-            return this.complain(text('chat.unknown-command', {name: line.name}));
-        if (line.kind === 'me-empty')
-            return this.complain(text('chat.me-empty'));
-        if (dest && !connection.users[dest]) {
-            const who = displayName(this.to.selectedOptions[0]?.dataset['name']);
-            return this.complain(text('chat.gone', {who}));
-        }
-        if (this.session.state !== 'joined')
-            return this.complain(text('chat.not-sent'));
-        const kind = line.kind === 'me' ? 'me' : '';
-        connection.chat(kind, dest, line.message);
+        connection.chat(kind, dest, message);
         // The server sends us back what goes to all, but not what is private.
         if (dest && dest !== connection.id) {
             const added = this.session.chatLog.add({
                 id: '', source: connection.id, dest, username: connection.username ?? '',
-                time: new Date(), privileged: false, history: false, kind, message: line.message,
+                time: new Date(), privileged: false, history: false, kind, message,
             });
             if (added)
                 this.add(added);
         }
-        this.input.value = '';
-        this.fit();
-        this.input.focus();
-    }
-
-    /** @private @param {string} problem */
-    complain(problem) {
-        this.problem.textContent = problem;
-        this.problem.hidden = !problem;
-    }
-
-    /** @private The field grows with what is written in it. */
-    fit() {
-        this.input.style.height = 'auto';
-        this.input.style.height = `${Math.min(this.input.scrollHeight + 2, 140)}px`;
     }
 
     /** @private */
@@ -162,6 +86,11 @@ export class Chat {
         announce(text(message.dest ? 'chat.said.private' : 'chat.said', said));
         if (message.dest && !this.open)
             notify(text('chat.said.private', said));
+        if (document.hidden && settings.get('notifications') && 'Notification' in window
+            && Notification.permission === 'granted') {
+            const note = new Notification(said.who, {body: message.message, tag: 'perikon-chat'});
+            note.onclick = () => window.focus();
+        }
     }
 
     /** @private @param {ChatMessage} message */
@@ -174,14 +103,24 @@ export class Chat {
     draw(message) {
         const own = this.session.ownIds.has(message.source);
         const who = this.author(message);
-        const body = h('p', {class: 'message-text', dir: 'auto'},
+        const body = h('div', {class: 'message-text', dir: 'auto'},
             message.kind === 'me' && h('b', {}, `${who} `),
-            ...splitLinks(message.message).map((piece) => piece.link
-                ? h('a', {href: piece.text, target: '_blank', rel: 'noopener noreferrer'},
-                    piece.text)
-                : piece.text));
+            ...markup(message.message).map((piece) => {
+                switch (piece.kind) {
+                case 'link':
+                    return h('a', {href: piece.text, target: '_blank', rel: 'noopener noreferrer'},
+                        piece.text);
+                case 'code':
+                    return h('code', {class: 'code-word', dir: 'ltr'}, piece.text);
+                case 'block':
+                    return h('pre', {class: 'code-block', dir: 'ltr', tabindex: '0'},
+                        h('code', {}, piece.text));
+                default:
+                    return piece.text;
+                }
+            }));
         const time = h('time', {datetime: message.time.toISOString(),
-            title: message.time.toLocaleString()}, clock(message.time));
+            title: message.time.toLocaleString(language())}, clock(message.time));
         const item = h('li', {class: 'message'},
             !message.joined && h('div', {class: 'message-head'},
                 message.kind !== 'me' && h('b', {dir: 'auto'}, who),
@@ -189,11 +128,31 @@ export class Chat {
                     ? text('chat.private.to', {who: this.session.nameOf(message.dest)})
                     : text('chat.private.from')),
                 time),
-            body);
+            body, this.menu(message, who));
         item.classList.toggle('own', own);
         item.classList.toggle('private', message.dest !== '');
         item.classList.toggle('me', message.kind === 'me');
         item.classList.toggle('joined', message.joined);
         return item;
+    }
+
+    /** @private @param {ChatMessage} message @param {string} who */
+    menu(message, who) {
+        const {connection, permissions} = this.session;
+        const button = h('button', {type: 'button', class: 'icon-button message-menu',
+            'aria-haspopup': 'menu', 'aria-expanded': 'false',
+            'aria-label': text('chat.menu', {who, time: clock(message.time)})}, icon('more'));
+        const clear = (/** @type {any} */ what) => () => connection.groupAction('clearchat', what);
+        const op = permissions.includes('op') && !message.dest;
+        button.addEventListener('click', () => openMenu(button, [
+            {label: text('chat.copy'), icon: 'copy',
+                act: () => void navigator.clipboard.writeText(message.message).then(
+                    () => notify(text('chat.copied')), () => notify(text('chat.copy-failed'), 'warning'))},
+            ...op && message.id ? [{label: text('chat.delete'), icon: 'trash', danger: true,
+                act: clear({id: message.id, userId: message.source})}] : [],
+            ...op && message.source ? [{label: text('chat.delete-all', {who}), icon: 'trash',
+                danger: true, act: clear({userId: message.source})}] : [],
+        ]));
+        return button;
     }
 }

@@ -5,7 +5,7 @@ import {text} from '../text/text.js';
 import {byId, setIcon} from './dom.js';
 import {notify} from './notices.js';
 
-/** The buttons for what we send. */
+/** The buttons for what we send, and for the hand. */
 export class Controls {
     /** @param {Session} session @param {LocalMedia} media */
     constructor(session, media) {
@@ -14,14 +14,17 @@ export class Controls {
         this.mic = byId('control-mic', HTMLButtonElement);
         this.cam = byId('control-cam', HTMLButtonElement);
         this.screen = byId('control-screen', HTMLButtonElement);
+        this.hand = byId('control-hand', HTMLButtonElement);
         // Phones cannot share their screen.
         this.screen.hidden = !navigator.mediaDevices?.getDisplayMedia;
         this.on(this.mic, () => media.setMicrophone(!media.microphoneOn));
         this.on(this.cam, () => media.setCamera(!media.cameraOn));
         this.on(this.screen, () => media.setScreen(!media.screenOn));
+        this.hand.addEventListener('click', () => session.raiseHand(!session.handRaised));
         byId('control-leave', HTMLButtonElement).addEventListener('click', () => session.leave());
         media.on('change', () => this.update());
         media.on('problem', (message) => notify(message, 'error'));
+        session.on('people', () => this.update());
         session.on('permissions', (now, before) => {
             this.update();
             this.tell(now, before);
@@ -60,6 +63,10 @@ export class Controls {
         show(this.screen, media.screenOn, denied, media.screenOn ? 'screen-off' : 'screen',
             text(media.screenOn ? 'control.screen.off' : 'control.screen.on'),
             text(media.screenOn ? 'control.screen.short.off' : 'control.screen.short.on'));
+        const raised = this.session.handRaised;
+        show(this.hand, raised, false, 'hand', text(raised ? 'control.hand.lower' : 'control.hand.raise'),
+            text('control.hand.short'));
+        this.hand.setAttribute('aria-pressed', String(raised));
     }
 
     /**
@@ -79,6 +86,8 @@ export class Controls {
             notify(text(now.includes('present') ? 'present.granted' : 'present.revoked'));
         if (now.includes('op') !== before.includes('op'))
             notify(text(now.includes('op') ? 'op.granted' : 'op.revoked'));
+        if (now.includes('message') !== before.includes('message'))
+            notify(text(now.includes('message') ? 'message.granted' : 'message.revoked'));
     }
 }
 

@@ -1,20 +1,22 @@
 /** @import {Credentials, GroupStatus} from '../../protocol/types.js' */
 /** @import {Refusal} from '../logic/refusal.js' */
 
+import {login} from '../logic/login.js';
+import {settings} from '../settings.js';
 import {countText, text} from '../text/text.js';
-import {byId, setIcon} from './dom.js';
-
-/** Where the name of last time is kept. */
-const NAME_KEY = 'perikon.username';
+import {byId} from './dom.js';
+import {Preview} from './preview.js';
 
 /** The form in front of the meeting. */
 export class JoinForm {
     /**
      * @param {GroupStatus} status
      * @param {URLSearchParams} query Of the page: `token` and `username`.
-     * @param {(username: string, credentials: Credentials) => void} onjoin
+     * @param {(username: string, credentials: () => Promise<Credentials>) => void} onjoin
+     * @param {() => void} oncancel
      */
-    constructor(status, query, onjoin) {
+    constructor(status, query, onjoin, oncancel) {
+        this.status = status;
         this.token = query.get('token');
         this.onjoin = onjoin;
         this.form = byId('join-form', HTMLFormElement);
@@ -22,18 +24,19 @@ export class JoinForm {
         this.password = byId('join-password', HTMLInputElement);
         this.button = byId('join-button', HTMLButtonElement);
         this.notice = byId('join-notice', HTMLElement);
-        this.mic = byId('join-mic', HTMLButtonElement);
-        this.cam = byId('join-cam', HTMLButtonElement);
+        this.preview = new Preview();
         this.showStatus(status);
-        this.username.value = query.get('username') ?? remembered();
+        this.username.value = query.get('username') ?? settings.get('username');
         // An invitation says itself who may come, and mostly who it is for.
         if (this.token) {
             byId('join-password-field', HTMLElement).hidden = true;
             byId('join-username-field', HTMLElement).hidden = !query.has('username');
         }
-        for (const [button, name] of /** @type {const} */ ([[this.mic, 'mic'], [this.cam, 'cam']])) {
-            button.addEventListener('click', () => this.toggle(button, name));
+        if (status.authPortal) {
+            byId('join-portal-link', HTMLAnchorElement).href = status.authPortal;
+            byId('join-portal', HTMLElement).hidden = false;
         }
+        byId('join-cancel', HTMLButtonElement).addEventListener('click', oncancel);
         this.form.addEventListener('submit', (event) => {
             event.preventDefault();
             this.submit();
@@ -52,23 +55,16 @@ export class JoinForm {
         byId('join-locked', HTMLElement).hidden = !status.locked;
     }
 
-    get wantsMicrophone() {
-        return this.mic.getAttribute('aria-pressed') === 'true';
-    }
-
-    get wantsCamera() {
-        return this.cam.getAttribute('aria-pressed') === 'true';
-    }
-
-    /** @private @param {HTMLButtonElement} button @param {'mic' | 'cam'} name */
-    toggle(button, name) {
-        const on = button.getAttribute('aria-pressed') !== 'true';
-        button.setAttribute('aria-pressed', String(on));
-        const file = name === 'mic' ? 'mic' : 'camera';
-        setIcon(button, on ? file : `${file}-off`);
-        const label = button.querySelector('.toggle-label');
-        if (label)
-            label.textContent = text(`join.${name}.${on ? 'on' : 'off'}`);
+    /**
+     * Waits to be let in by an operator.
+     *
+     * @param {string} message
+     */
+    wait(message) {
+        this.setBusy(true);
+        this.button.textContent = text('join.waiting');
+        byId('join-cancel', HTMLButtonElement).hidden = false;
+        this.say(message);
     }
 
     /** @private */
@@ -77,16 +73,29 @@ export class JoinForm {
         const named = !byId('join-username-field', HTMLElement).hidden;
         const username = named ? this.username.value.trim() : '';
         if (named && username)
-            remember(username);
+            settings.set('username', username);
         this.setBusy(true);
-        this.onjoin(username, this.token ? {type: 'token', token: this.token}
-            : {type: 'password', password: this.password.value});
+        const password = this.password.value;
+        this.onjoin(username, () => this.credentials(username, password));
+    }
+
+    /** @private @param {string} username @param {string} password @returns {Promise<Credentials>} */
+    async credentials(username, password) {
+        const {token, status} = this;
+        if (token)
+            return {type: 'token', token};
+        if (status.authServer) {
+            const location_ = status.location ?? location.origin + location.pathname;
+            return login(status.authServer, location_, username, password);
+        }
+        return {type: 'password', password};
     }
 
     /** @param {boolean} busy */
     setBusy(busy) {
         this.button.disabled = busy;
         this.button.textContent = text(busy ? 'join.joining' : 'join.button');
+        byId('join-cancel', HTMLButtonElement).hidden = true;
     }
 
     /** @param {Refusal} refusal */
@@ -114,6 +123,7 @@ export class JoinForm {
         this.button.textContent = text('join.again');
         this.say(message, wanted ? 'info' : 'error');
         this.button.focus();
+        this.preview.reopen();
     }
 
     /** @param {string} message @param {'info' | 'error'} [level] */
@@ -125,24 +135,5 @@ export class JoinForm {
             this.username.removeAttribute('aria-invalid');
             this.password.removeAttribute('aria-invalid');
         }
-    }
-}
-
-/** @returns {string} */
-function remembered() {
-    try {
-        return localStorage.getItem(NAME_KEY) ?? '';
-    } catch {
-        // The browser keeps nothing for us; then nothing is remembered.
-        return '';
-    }
-}
-
-/** @param {string} username */
-function remember(username) {
-    try {
-        localStorage.setItem(NAME_KEY, username);
-    } catch {
-        // As above.
     }
 }

@@ -7,6 +7,7 @@ import {h, icon} from './dom.js';
  * @property {string} label
  * @property {string} icon
  * @property {boolean} [danger]
+ * @property {boolean} [checked] It is a choice that is made, or not.
  * @property {() => void} act
  */
 
@@ -42,18 +43,24 @@ export function openMenu(button, items) {
             close(false);
     };
     const entries = items.map((item) => h('button', {
-        type: 'button', role: 'menuitem', tabindex: '-1',
+        type: 'button', tabindex: '-1',
+        role: item.checked === undefined ? 'menuitem' : 'menuitemcheckbox',
+        'aria-checked': item.checked === undefined ? null : String(item.checked),
         class: item.danger ? 'menu-item menu-danger' : 'menu-item',
         onclick: () => {
             close(true);
             item.act();
         },
-    }, icon(item.icon), item.label));
+    }, icon(item.checked ? 'check' : item.icon), item.label));
     const menu = h('div', {class: 'menu', role: 'menu',
-        'aria-label': button.getAttribute('aria-label'),
+        'aria-label': button.getAttribute('aria-label') ?? button.textContent?.trim(),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
             const at = entries.findIndex((entry) => entry === document.activeElement);
-            const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1}[event.key];
+            // A letter goes to the next item that begins with it.
+            const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey
+                ? entries.findIndex((entry, index) => index > at && entry.textContent
+                    ?.toLocaleLowerCase().startsWith(event.key.toLocaleLowerCase())) : -1;
+            const to = letter >= 0 ? letter : {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1}[event.key];
             if (to !== undefined) {
                 entries.at(to % entries.length)?.focus();
                 event.preventDefault();
@@ -64,7 +71,7 @@ export function openMenu(button, items) {
             }
         },
     }, ...entries);
-    (button.closest('aside') ?? document.body).append(menu);
+    (button.closest('aside') ?? document.fullscreenElement ?? document.body).append(menu);
     place(menu, button.getBoundingClientRect());
     button.setAttribute('aria-expanded', 'true');
     document.addEventListener('pointerdown', outside, true);
@@ -76,7 +83,8 @@ export function openMenu(button, items) {
 function place(menu, at) {
     const margin = 8;
     const {width, height} = menu.getBoundingClientRect();
-    const left = Math.min(Math.max(margin, at.right - width), innerWidth - width - margin);
+    const wished = document.dir === 'rtl' ? at.left : at.right - width;
+    const left = Math.max(margin, Math.min(wished, innerWidth - width - margin));
     const below = at.bottom + 4;
     const top = below + height + margin <= innerHeight ? below
         : Math.max(margin, at.top - height - 4);

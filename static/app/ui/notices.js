@@ -1,5 +1,6 @@
 /** Short messages over the page, and words for screen readers only. */
 
+import {text} from '../text/text.js';
 import {byId, h, icon} from './dom.js';
 
 /** How long a notice stays, ms. */
@@ -29,7 +30,7 @@ export function notify(message, level = 'info', action) {
     h('p', {}, message),
     action && h('button', {type: 'button', class: 'button button-small',
         onclick: () => (remove(), action.act())}, action.label),
-    h('button', {type: 'button', class: 'icon-button', 'aria-label': 'Dismiss', onclick: remove},
+    h('button', {type: 'button', class: 'icon-button', 'aria-label': text('notices.dismiss'), onclick: remove},
         icon('close')));
     list.append(notice);
     let timer = setTimeout(remove, STAY[level]);

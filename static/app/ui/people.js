@@ -11,7 +11,8 @@ import {openMenu} from './menu.js';
 
 /** @type {Record<Action, string>} */
 const icons = {
-    message: 'chat', mute: 'mic-off', present: 'camera', unpresent: 'camera-off', op: 'key',
+    message: 'chat', file: 'file', warn: 'warning', shutup: 'chat', unshutup: 'chat', ban: 'ban',
+    mute: 'mic-off', present: 'camera', unpresent: 'camera-off', op: 'key',
     unop: 'key', identify: 'info', kick: 'leave',
 };
 
@@ -19,11 +20,15 @@ const icons = {
 export class People {
     /**
      * @param {Session} session
-     * @param {(id: string) => void} onmessage A private message to this client is wanted.
+     * @param {{message: (id: string) => void, file: (id: string) => void,
+     *     ban: (id: string, name: string) => void, bans: () => void, invite: () => void}} open
+     *     What is wanted of other parts of the page.
      */
-    constructor(session, onmessage) {
+    constructor(session, open) {
         this.session = session;
-        this.onmessage = onmessage;
+        this.open = open;
+        this.invite = byId('people-invite', HTMLButtonElement);
+        this.invite.addEventListener('click', () => open.invite());
         this.list = byId('people-list', HTMLElement);
         this.groupMenu = byId('group-menu', HTMLButtonElement);
         this.groupMenu.addEventListener('click', () => openMenu(this.groupMenu, this.groupItems()));
@@ -63,7 +68,9 @@ export class People {
         byId('people-count', HTMLElement).textContent = String(people.length);
         byId('people-badge', HTMLElement).textContent = String(people.length);
         byId('group-lock', HTMLElement).hidden = !status.locked;
+        byId('group-recording', HTMLElement).hidden = !this.session.isRecording;
         this.groupMenu.hidden = !permissions.includes('op');
+        this.invite.hidden = !permissions.includes('token');
     }
 
     /**
@@ -79,12 +86,15 @@ export class People {
         const name = displayName(user.username);
         const self = id === connection.id;
         const role = text(`people.role.${roleOf(user.permissions)}`);
-        const actions = actionsFor(permissions, user.permissions, self);
+        const actions = actionsFor(permissions, user.permissions, self).filter((action) =>
+            action !== 'ban' || connection.serverFeatures.includes('ban'));
         const face = h('span', {class: 'person-face'},
             crystal(initials(name), colourOf(name)),
             h('span', {class: 'person-name'},
-                h('span', {class: 'person-who'}, name, self && ` ${text('people.you')}`),
+                h('span', {class: 'person-who', dir: 'auto'}, name, self && ` ${text('people.you')}`),
                 role && h('span', {class: 'person-role'}, role)),
+            user.data['raisehand'] && h('span', {class: 'person-sign person-hand', role: 'img',
+                'aria-label': text('people.hand', {who: name})}, icon('hand')),
             user.data['muted'] && h('span', {class: 'person-sign', role: 'img',
                 'aria-label': text('people.muted', {who: name})}, icon('mic-off')));
         const row = old ?? h('li', {class: 'person', 'data-client': id}, face);
@@ -116,7 +126,7 @@ export class People {
      */
     item(action, id, name) {
         return {
-            label: text(`action.${action}`), icon: icons[action], danger: action === 'kick',
+            label: text(`action.${action}`), icon: icons[action], danger: action === 'kick' || action === 'ban',
             act: () => void this.act(action, id, name),
         };
     }
@@ -125,7 +135,16 @@ export class People {
     async act(action, id, name) {
         const {connection} = this.session;
         if (action === 'message') {
-            this.onmessage(id);
+            this.open.message(id);
+        } else if (action === 'file') {
+            this.open.file(id);
+        } else if (action === 'ban') {
+            this.open.ban(id, name);
+        } else if (action === 'warn') {
+            const words = await ask(text('action.warn.confirm', {who: name}), text('action.warn.send'),
+                text('chat.message'));
+            if (words)
+                connection.userMessage('warning', id, words);
         } else if (action === 'mute') {
             connection.userMessage('mute', id);
         } else if (action === 'kick') {
@@ -144,6 +163,14 @@ export class People {
         const lock = status.locked ? 'unlock' : 'lock';
         return [
             {label: text(`action.${lock}`), icon: lock, act: () => connection.groupAction(lock)},
+            {label: text('action.muteall'), icon: 'mic-off',
+                act: () => connection.userMessage('mute', '', undefined, true)},
+            {label: text('action.subgroups'), icon: 'people', act: () => {
+                this.open.message('');
+                connection.groupAction('subgroups');
+            }},
+            ...connection.serverFeatures.includes('ban')
+                ? [{label: text('ban.title'), icon: 'ban', act: () => this.open.bans()}] : [],
             {
                 label: text('action.clearchat'), icon: 'trash', danger: true,
                 act: async () => {

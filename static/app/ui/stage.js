@@ -1,36 +1,44 @@
-import {divideStage, fitGrid} from '../logic/grid.js';
+import {placeTiles} from '../logic/stage.js';
+import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 import {byId} from './dom.js';
 import {Tile} from './tile.js';
 
-/** Between tiles, px; the style sheet has the same. */
+/** Between tiles and around them, px. */
 const GAP = 10;
 
 /** All tiles, fitted to the window. */
 export class Stage {
     constructor() {
         this.element = byId('stage', HTMLElement);
-        this.main = byId('stage-main', HTMLElement);
-        this.rest = byId('stage-rest', HTMLElement);
         this.empty = byId('stage-empty', HTMLElement);
+        this.more = byId('stage-more', HTMLElement);
         /** By the `localId` of the stream. @type {Map<string, Tile>} */
         this.tiles = new Map();
         this.alone = true;
+        /** Who speaks, or spoke last. @type {string | null} */
+        this.speaker = null;
         new ResizeObserver(() => this.layout()).observe(this.element);
+        settings.on('layout', () => this.layout());
+        settings.on('hideSelf', () => this.layout());
     }
 
     /**
      * The tile of a stream, made if there is none.
      *
      * @param {string} key
-     * @param {{own: boolean, screen: boolean, name: string}} options
+     * @param {ConstructorParameters<typeof Tile>[0]} options
      */
     tile(key, options) {
         let tile = this.tiles.get(key);
         if (!tile) {
             tile = new Tile(options);
             this.tiles.set(key, tile);
-            this.arrange();
+            // One's own face comes last; others stay where they are, or their videos would stop.
+            const own = options.own && !options.screen ? null
+                : [...this.tiles.values()].find((other) => other !== tile && other.own && !other.large);
+            this.element.insertBefore(tile.element, own?.element ?? this.more);
+            this.layout();
         }
         return tile;
     }
@@ -41,26 +49,15 @@ export class Stage {
         if (!tile)
             return;
         this.tiles.delete(key);
+        if (this.speaker === key)
+            this.speaker = null;
         tile.remove();
-        this.arrange();
+        this.layout();
     }
 
     clear() {
         for (const key of [...this.tiles.keys()])
             this.remove(key);
-    }
-
-    /** @private Puts each tile where it belongs: screens large, one's own face last. */
-    arrange() {
-        const tiles = [...this.tiles.values()];
-        const screens = tiles.filter(({screen}) => screen);
-        const faces = tiles.filter(({screen}) => !screen)
-            .sort((a, b) => Number(a.own) - Number(b.own));
-        const divided = screens.length > 0;
-        this.fill(this.main, divided ? screens : faces);
-        this.fill(this.rest, divided ? faces : []);
-        this.invite();
-        this.layout();
     }
 
     /** @param {boolean} alone Nobody else is in the meeting. */
@@ -73,48 +70,59 @@ export class Stage {
         this.invite();
     }
 
-    /** @private Whoever waits alone is told how to get company, also over their own picture. */
-    invite() {
-        const tiles = [...this.tiles.values()];
-        this.empty.hidden = tiles.length > 0 && !(this.alone && tiles.every(({own}) => own));
-        this.empty.classList.toggle('over', tiles.length > 0);
+    /** @param {string} key Somebody speaks. */
+    spoke(key) {
+        const tile = this.tiles.get(key);
+        if (!tile)
+            return;
+        const before = tile.spoke;
+        tile.spoke = performance.now();
+        if (!tile.own && this.speaker !== key) {
+            this.speaker = key;
+            this.layout();
+        } else if (before === 0) {
+            this.layout();
+        }
     }
 
-    /**
-     * Moves only what is elsewhere: a video that is moved stops for a moment.
-     *
-     * @private
-     * @param {HTMLElement} box
-     * @param {Tile[]} tiles
-     */
-    fill(box, tiles) {
-        tiles.forEach(({element, video}, at) => {
-            if (box.children[at] === element)
-                return;
-            box.insertBefore(element, box.children[at] ?? null);
-            if (video.srcObject)
-                void video.play().catch(() => {});
-        });
+    /** @param {string} key Shown large, or no more. */
+    togglePin(key) {
+        const tile = this.tiles.get(key);
+        if (tile) {
+            tile.setPinned(!tile.pinned);
+            this.layout();
+        }
+    }
+
+    /** @private @param {Tile[]} shown Whoever waits alone is told how to get company. */
+    invite(shown = [...this.tiles.values()]) {
+        this.empty.hidden = shown.length > 0 && !(this.alone && shown.every(({own}) => own));
+        this.empty.classList.toggle('over', shown.length > 0);
     }
 
     layout() {
         const width = this.element.clientWidth - 2 * GAP;
         const height = this.element.clientHeight - 2 * GAP;
+        const hideSelf = settings.get('hideSelf');
+        const entries = [...this.tiles].filter(([, tile]) => !(hideSelf && tile.own && !tile.large));
+        this.invite(entries.map(([, tile]) => tile));
         if (width <= 0 || height <= 0)
             return;
-        const {main, rest, sideways} = divideStage(width, height, GAP,
-            [...this.tiles.values()].some(({screen}) => screen), this.rest.children.length > 0);
-        this.element.classList.toggle('stage-sideways', sideways);
-        size(this.main, main);
-        size(this.rest, rest);
+        // By their place in the page, which is that on the stage.
+        entries.sort(([, a], [, b]) => a.element.compareDocumentPosition(b.element)
+            & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1);
+        const {places, hidden} = placeTiles(entries.map(([key, tile]) => ({key, own: tile.own,
+            large: tile.large, pinned: tile.pinned, spoke: tile.spoke})),
+        {width, height, gap: GAP, layout: settings.get('layout'), speaker: this.speaker});
+        for (const [key, tile] of this.tiles) {
+            const place = places.get(key);
+            tile.element.hidden = !place;
+            for (const [name, value] of Object.entries(place ?? {})) {
+                const margin = name === 'x' || name === 'y' ? GAP : 0;
+                tile.element.style.setProperty(`--${name}`, `${value + margin}px`);
+            }
+        }
+        this.more.hidden = hidden === 0;
+        this.more.textContent = hidden ? text('stage.more', {n: hidden}) : '';
     }
-}
-
-/** @param {HTMLElement} box @param {{width: number, height: number}} room */
-function size(box, room) {
-    const tile = fitGrid(box.children.length, room.width, room.height, GAP);
-    box.style.setProperty('--room-width', `${room.width}px`);
-    box.style.setProperty('--room-height', `${room.height}px`);
-    box.style.setProperty('--tile-width', `${tile.width}px`);
-    box.style.setProperty('--tile-height', `${tile.height}px`);
 }

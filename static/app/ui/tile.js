@@ -2,42 +2,66 @@ import {colourOf, initials} from '../logic/names.js';
 import {text} from '../text/text.js';
 import {crystal, h, icon} from './dom.js';
 
-/** One person, or one screen, on the stage. */
+/** One person, one screen or one film on the stage. */
 export class Tile {
     /**
      * @param {object} options
-     * @param {boolean} options.own It shows ourselves: silent, and mirrored if it is the camera.
+     * @param {boolean} options.own It shows ourselves, or what we send: it is silent.
      * @param {boolean} options.screen
      * @param {string} options.name
+     * @param {HTMLVideoElement} [options.film] A file that we play: shown as it is.
      */
-    constructor({own, screen, name}) {
+    constructor({own, screen, name, film}) {
         this.own = own;
         this.screen = screen;
-        this.video = h('video', {autoplay: true, playsinline: true, muted: own, tabindex: '-1',
-            disablepictureinpicture: own});
+        this.large = screen || !!film;
+        this.film = film ?? null;
+        this.pinned = false;
+        /** When it spoke last, ms. */
+        this.spoke = 0;
+        this.turned = 0;
+        this.video = film ?? h('video', {autoplay: true, playsinline: true, muted: own,
+            tabindex: '-1', disablepictureinpicture: own});
         // The attribute alone does not silence an element that a script made.
-        this.video.muted = own;
-        this.caption = h('span', {class: 'tile-name'});
-        this.mutedSign = h('span', {class: 'tile-sign', hidden: true, role: 'img',
-            'aria-label': text('tile.muted')}, icon('mic-off'));
+        this.video.muted = own && !film;
+        if (film)
+            film.controls = true;
+        this.caption = h('span', {class: 'tile-name', dir: 'auto'});
+        const sign = (/** @type {string} */ kind, /** @type {string} */ label,
+            /** @type {string} */ name_) => h('span', {class: `tile-sign tile-${kind}`, hidden: true,
+            role: 'img', 'aria-label': label}, icon(name_));
+        this.mutedSign = sign('muted', text('tile.muted'), 'mic-off');
+        this.handSign = sign('hand', text('tile.hand'), 'hand');
+        this.poorSign = sign('poor', text('tile.poor'), 'signal');
+        this.pinSign = sign('pin', text('tile.pinned'), 'pin');
         this.trouble = h('span', {class: 'tile-trouble', role: 'status', hidden: true},
             text('tile.trouble'));
         this.face = h('div', {class: 'tile-face'});
+        this.menu = h('button', {type: 'button', class: 'tile-menu', 'aria-haspopup': 'menu',
+            'aria-expanded': 'false'}, icon('more'));
         this.element = h('figure', {class: 'tile'}, this.face, this.video, this.trouble,
-            h('figcaption', {class: 'tile-caption'}, this.mutedSign, this.caption));
-        this.element.classList.toggle('tile-own', own && !screen);
-        this.element.classList.toggle('tile-screen', screen);
+            h('figcaption', {class: 'tile-caption'}, this.handSign, this.mutedSign, this.pinSign,
+                this.caption, this.poorSign), this.menu);
+        this.element.classList.toggle('tile-own', own && !this.large);
+        this.element.classList.toggle('tile-screen', this.large);
         for (const event of ['loadeddata', 'resize', 'emptied'])
             this.video.addEventListener(event, () => this.update());
         this.setName(name);
+        if (film)
+            this.element.classList.add('has-video', 'tile-film');
     }
 
     /** @param {string} name */
     setName(name) {
-        this.caption.textContent = this.own ? text(this.screen ? 'tile.your-screen' : 'tile.you')
-            : this.screen ? text('tile.screen', {who: name}) : name;
+        const label = this.film ? name
+            : this.own ? text(this.screen ? 'tile.your-screen' : 'tile.you')
+                : this.screen ? text('tile.screen', {who: name}) : name;
+        if (this.caption.textContent === label)
+            return;
+        this.caption.textContent = label;
         this.video.setAttribute('aria-label', text('tile.label', {who: name}));
-        this.element.setAttribute('aria-label', this.caption.textContent);
+        this.menu.setAttribute('aria-label', text('tile.menu', {who: label}));
+        this.element.setAttribute('aria-label', label);
         this.face.replaceChildren(crystal(initials(name), colourOf(name)));
     }
 
@@ -64,15 +88,45 @@ export class Tile {
 
     /** Shows the picture if there is one, else who it is. */
     update() {
+        if (this.film)
+            return;
         const stream = this.video.srcObject;
-        const pictures = stream instanceof MediaStream && stream.getVideoTracks().length > 0
-            && this.video.videoWidth > 0;
+        const pictures = stream instanceof MediaStream && this.video.videoWidth > 0
+            && stream.getVideoTracks().some(({muted, readyState}) => !muted && readyState === 'live');
         this.element.classList.toggle('has-video', pictures);
     }
 
     /** @param {boolean} muted */
     setMuted(muted) {
         this.mutedSign.hidden = !muted;
+    }
+
+    /** @param {boolean} raised */
+    setHand(raised) {
+        this.handSign.hidden = !raised;
+    }
+
+    /** @param {boolean} poor */
+    setPoor(poor) {
+        this.poorSign.hidden = !poor;
+    }
+
+    /** @param {boolean} pinned */
+    setPinned(pinned) {
+        this.pinned = pinned;
+        this.pinSign.hidden = !pinned;
+    }
+
+    /** @param {boolean} mirrored Only our own face is. */
+    setMirrored(mirrored) {
+        this.element.classList.toggle('tile-mirrored', mirrored && this.own && !this.large);
+    }
+
+    /** Turns the picture by a quarter. */
+    turn() {
+        this.element.classList.remove(`turned-${this.turned}`);
+        this.turned = (this.turned + 90) % 360;
+        this.element.classList.add(`turned-${this.turned}`);
     }
 
     /** @param {boolean} speaking */
@@ -86,7 +140,8 @@ export class Tile {
     }
 
     remove() {
-        this.video.srcObject = null;
+        if (!this.film)
+            this.video.srcObject = null;
         this.element.remove();
     }
 }

@@ -1,16 +1,23 @@
 /** @import {Session} from '../session.js' */
 /** @import {LocalMedia} from '../media/local.js' */
 /** @import {Stream} from '../../protocol.js' */
+/** @import {TrackStats} from '../../protocol/types.js' */
+/** @import {Tile} from './tile.js' */
 
+import {REQUESTS} from '../logic/preferences.js';
 import {displayName} from '../logic/names.js';
+import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 import {notify} from './notices.js';
 import {Stage} from './stage.js';
+import {addTileMenu} from './tilemenu.js';
 
 /** Mean square of the samples above which somebody is taken to speak. */
 const SPEAKING = 0.0003;
 /** How often that is looked at, ms. */
-const LISTEN_EVERY = 400;
+const LISTEN_EVERY = 500;
+/** Of the packets; more make a connection a poor one. */
+const POOR_LOSS = 0.05;
 
 /** Puts streams, others' and our own, on the stage. */
 export class Videos {
@@ -21,38 +28,72 @@ export class Videos {
         this.stage = new Stage();
         session.on('stream', (stream) => this.receive(stream));
         session.on('people', () => {
-            this.updateMuted();
+            this.updateSigns();
             this.stage.setAlone(Object.keys(session.connection.users).length <= 1);
         });
         session.on('ended', () => this.stage.clear());
         media.on('change', () => this.showOwn());
+        settings.on('mirror', () => this.showOwn());
+        settings.on('receive', (receive) => session.request(REQUESTS[receive]));
+        settings.on('speaker', () => {
+            for (const tile of this.stage.tiles.values())
+                this.route(tile);
+        });
+        session.request(REQUESTS[settings.get('receive')]);
     }
 
     /** @private @param {Stream} stream */
     receive(stream) {
         const name = displayName(stream.username);
-        const tile = this.stage.tile(stream.localId,
-            {own: false, screen: stream.label === 'screenshare', name});
+        const screen = stream.label === 'screenshare';
+        const key = stream.localId;
+        const isNew = !this.stage.tiles.has(key);
+        const tile = this.stage.tile(key, {own: false, screen, name});
         tile.setName(name);
+        if (stream.label === 'video')
+            tile.large = true;
+        if (isNew) {
+            addTileMenu(this.stage, key, tile, null);
+            this.route(tile);
+        }
         stream.userdata['tile'] = tile;
         stream.ondowntrack = (track, _transceiver, media) => {
-            track.onunmute = () => tile.update();
+            track.onunmute = track.onmute = track.onended = () => {
+                tile.update();
+                this.updateSigns();
+            };
             void tile.show(media).then((heard) => {
                 if (!heard)
                     this.askForSound();
             });
         };
         stream.onstatus = (status) => tile.setStatus(status);
-        stream.onstats = (stats) => tile.setSpeaking(Object.values(stats)
-            .some(({audioEnergy}) => (audioEnergy ?? 0) > SPEAKING));
+        stream.onstats = (stats) => this.measure(key, tile, Object.values(stats));
         stream.setStatsInterval(LISTEN_EVERY);
         stream.onerror = (error) => notify(
             text('media.down-failed', {who: name, message: String(error)}), 'error');
         stream.onclose = (replace) => {
             if (!replace)
-                this.stage.remove(stream.localId);
+                this.stage.remove(key);
         };
-        this.updateMuted();
+        this.updateSigns();
+    }
+
+    /** @private @param {string} key @param {Tile} tile @param {TrackStats[]} tracks */
+    measure(key, tile, tracks) {
+        const speaking = tracks.some(({audioEnergy}) => (audioEnergy ?? 0) > SPEAKING);
+        tile.setSpeaking(speaking);
+        if (speaking)
+            this.stage.spoke(key);
+        tile.setPoor(tracks.some(({loss}) => (loss ?? 0) > POOR_LOSS));
+    }
+
+    /** @private @param {Tile} tile Its sound goes to the chosen device. */
+    route(tile) {
+        const video = /** @type {HTMLVideoElement & {setSinkId?: (id: string) => Promise<void>}} */ (
+            tile.video);
+        if (!tile.own)
+            void video.setSinkId?.(settings.get('speaker')).catch(() => {});
     }
 
     /** @private The browser wants a click before it plays sound. */
@@ -67,41 +108,61 @@ export class Videos {
     }
 
     /** @private Silent is who says so, and who sends no sound at all. */
-    updateMuted() {
+    updateSigns() {
         const {connection} = this.session;
         for (const stream of Object.values(connection.down)) {
-            const user = connection.users[stream.source];
-            const silent = !!user?.data['muted'] || stream.stream.getAudioTracks().length === 0;
-            stream.userdata['tile']?.setMuted(silent && stream.label !== 'screenshare');
+            /** @type {Tile | undefined} */
+            const tile = stream.userdata['tile'];
+            const data = connection.users[stream.source]?.data;
+            const silent = !!data?.['muted'] || stream.stream.getAudioTracks().length === 0;
+            tile?.setMuted(silent && stream.label === 'camera');
+            tile?.setHand(!!data?.['raisehand'] && stream.label === 'camera');
         }
+        this.stage.tiles.get('own-camera')?.setHand(!!connection.userdata['raisehand']);
     }
 
     /** @private */
     showOwn() {
         const {media} = this;
         const name = displayName(this.session.connection.username);
-        this.own('own-camera', media.cameraStream && (media.camera ? [media.camera] : []), false,
-            name)?.setMuted(!media.microphoneOn);
-        this.own('own-screen', media.screen?.getVideoTracks() ?? null, true, name);
+        const face = this.own('own-camera', media.cameraStream && (media.camera ? [media.camera] : []),
+            {own: true, screen: false, name}, null);
+        face?.setMuted(!media.microphoneOn);
+        face?.setMirrored(settings.get('mirror'));
+        this.own('own-screen', media.screen?.getVideoTracks() ?? null,
+            {own: true, screen: true, name}, () => void media.setScreen(false));
+        for (const [localId, player] of media.players) {
+            this.own(`own-${localId}`, [], {own: true, screen: false, name: player.name,
+                film: player.video}, () => this.session.connection.findByLocalId(localId)?.close());
+        }
+        for (const key of [...this.stage.tiles.keys()]) {
+            if (this.stage.tiles.get(key)?.film && !media.players.has(key.slice(4)))
+                this.stage.remove(key);
+        }
+        this.updateSigns();
     }
 
     /**
      * @private
      * @param {string} key
      * @param {MediaStreamTrack[] | null} tracks Null if there is nothing to show.
-     * @param {boolean} screen
-     * @param {string} name
+     * @param {Parameters<Stage['tile']>[1]} options
+     * @param {(() => void) | null} onstop
      */
-    own(key, tracks, screen, name) {
+    own(key, tracks, options, onstop) {
         if (!tracks) {
             this.stage.remove(key);
             return null;
         }
-        const tile = this.stage.tile(key, {own: true, screen, name});
-        tile.setName(name);
+        const isNew = !this.stage.tiles.has(key);
+        const tile = this.stage.tile(key, options);
+        if (isNew)
+            addTileMenu(this.stage, key, tile, onstop);
+        tile.setName(options.name);
         const shown = tile.video.srcObject instanceof MediaStream
             ? tile.video.srcObject.getTracks() : null;
-        if (!shown || shown.length !== tracks.length || shown.some((t) => !tracks.includes(t)))
+        if (!tile.film && (!shown || shown.length !== tracks.length
+            || shown.some((t) => !tracks.includes(t))))
             void tile.show(new MediaStream(tracks));
         return tile;
     }

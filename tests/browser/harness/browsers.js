@@ -68,6 +68,7 @@ export async function launch(name) {
 export async function newPage(browser) {
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
     await page.setViewport({width: 1280, height: 800});
     /** @type {string[]} */
     const problems = [];
