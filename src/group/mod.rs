@@ -22,6 +22,7 @@ mod permission;
 mod registry;
 mod status;
 mod stream;
+mod token;
 mod update;
 mod watch;
 
@@ -46,3 +47,4 @@ pub use registry::{BanRequest, Banned, JoinError, Newcomer, Registry};
 pub(crate) use status::PATH;
 pub use status::{BaseUrl, BaseUrlError, Status};
 pub use stream::{PublishedStream, PublishedTrack};
+pub use token::{Token, TokenError, TokenStore, Tokens};
