@@ -18,6 +18,9 @@ pub enum GroupError {
     /// Wrong password, unknown user, or a username that can be no one's.
     #[error("not authorised")]
     NotAuthorised,
+    /// Wrong credentials came from this address too often. In so many seconds it may try again.
+    #[error("too many failed logins from your address, try again in {0} seconds")]
+    TooManyAttempts(u64),
     /// Neither username nor token was given.
     #[error("username required")]
     UsernameRequired,

@@ -12,7 +12,9 @@ mod data;
 mod description;
 pub mod disk;
 mod error;
+mod gate;
 mod history;
+mod jwt;
 mod lobby;
 mod mailbox;
 mod membership;
@@ -35,6 +37,7 @@ pub use description::{
     ClientPattern, Description, DescriptionError, Entry, Remark, UserDescription,
 };
 pub use error::GroupError;
+pub use gate::Gate;
 pub use history::{ChatMessage, Clear, History};
 pub use mailbox::{Mailbox, MailboxClosed, MailboxLimits};
 pub use membership::{Group, JoinRequest};

@@ -13,6 +13,7 @@ pub(super) use load::Scan;
 
 use super::ban::Bans;
 use super::error::GroupError;
+use super::gate::Gate;
 use super::membership::Group;
 use super::status::{BaseUrl, Status};
 use super::watch::Watch;
@@ -20,7 +21,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use tokio::sync::Semaphore;
 
 /// All groups.
 #[derive(Debug)]
@@ -30,25 +30,28 @@ pub struct Registry {
     groups: RwLock<HashMap<String, Arc<Group>>>,
     /// Held while a file is read, so that it is read once.
     seen: Mutex<Seen>,
-    /// So many passwords are hashed at a time.
-    hashing: Arc<Semaphore>,
     bans: Bans,
+    gate: Arc<Gate>,
     watch: OnceLock<Watch>,
 }
 
 impl Registry {
     /// Reads the group files below `directory`, loads the public groups, and watches for changes
     /// from then on. Blocks for as long as that takes. `writable`: the HTTP API may change groups
-    /// (`writableGroups`).
+    /// (`writableGroups`). There are no stateful tokens.
     pub fn new(directory: PathBuf, writable: bool) -> Arc<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::with_gate(directory, writable, Arc::default())
+    }
+
+    /// Like [`Self::new`]; `gate` says who comes in.
+    pub fn with_gate(directory: PathBuf, writable: bool, gate: Arc<Gate>) -> Arc<Self> {
         let registry = Arc::new(Self {
             directory,
             writable: AtomicBool::new(writable),
             groups: RwLock::default(),
             seen: Mutex::default(),
-            hashing: Arc::new(Semaphore::new(cores)),
             bans: Bans::default(),
+            gate,
             watch: OnceLock::new(),
         });
         // Watching begins before reading: what changes in between is read again.
@@ -79,6 +82,11 @@ impl Registry {
     /// Whether the HTTP API may change groups (`writableGroups`).
     pub fn is_writable(&self) -> bool {
         self.writable.load(Ordering::Relaxed)
+    }
+
+    /// Who comes in: passwords and tokens.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     fn loaded(&self) -> Vec<Arc<Group>> {

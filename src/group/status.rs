@@ -75,6 +75,11 @@ impl BaseUrl {
         })
     }
 
+    /// The path before those of this server, without a slash at its end.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The URL of a group's page.
     pub fn location(&self, group: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };

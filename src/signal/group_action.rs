@@ -4,7 +4,6 @@ use super::chat::ChatOut;
 use super::failure::Failure;
 use super::message::Outgoing;
 use super::session::Session;
-use super::user_message::UserMessageOut;
 use crate::group::{Clear, GroupError};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -70,12 +69,9 @@ impl Session {
                 }
                 Err(Failure::refused("this server cannot record yet"))
             }
-            "maketoken" => self.refuse_token("token", group.permits(&self.id, "token")),
-            "edittoken" | "listtokens" => {
-                let allowed = group.permits(&self.id, "op") && group.permits(&self.id, "token");
-                let list = action.kind.as_deref() == Some("listtokens");
-                self.refuse_token(if list { "tokenlist" } else { "token" }, allowed)
-            }
+            "maketoken" => self.make_token(action.value).await,
+            "edittoken" => self.edit_token(action.value).await,
+            "listtokens" => self.list_tokens().await,
             _ => Err(Failure::Dismissed("unknown group action")),
         }
     }
@@ -99,22 +95,6 @@ impl Session {
             noecho: false,
             value: &text.into(),
         }));
-    }
-
-    fn refuse_token(&mut self, kind: &str, allowed: bool) -> Result<(), Failure> {
-        let (error, text) = if allowed {
-            ("error", "this server cannot make tokens yet")
-        } else {
-            ("not-authorised", "not authorised")
-        };
-        self.send(&Outgoing::UserMessage(UserMessageOut {
-            kind: Some(kind),
-            error: Some(error),
-            privileged: true,
-            value: Some(&text.into()),
-            ..UserMessageOut::default()
-        }));
-        Ok(())
     }
 }
 

@@ -80,7 +80,7 @@ impl Session {
                 token: join.token.filter(|token| !token.is_empty()),
             },
             data: join.data.unwrap_or_default(),
-            address: Some(self.remote),
+            address: self.address,
             mailbox: Arc::clone(&self.mailbox),
         };
         match self.state.registry().join(&name, newcomer).await {

@@ -17,8 +17,9 @@ mod session;
 mod socket;
 mod state;
 mod stream;
+mod token;
 mod user_action;
 mod user_message;
 
-pub use socket::{limit, serve};
+pub use socket::{Remote, limit, serve};
 pub use state::{Limits, State};

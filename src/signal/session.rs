@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, kick_reason};
 use super::message::{Envelope, FEATURES, Handshake, Incoming, Outgoing, VERSION};
+use super::socket::Remote;
 use super::state::State;
 use super::stream::Streams;
 use super::user_message::UserMessageOut;
@@ -20,6 +21,8 @@ pub(super) struct Session {
     /// The name that the last group gave it.
     pub(super) username: String,
     pub(super) remote: SocketAddr,
+    /// Its own address, if it is known.
+    pub(super) address: Option<SocketAddr>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) group: Option<Arc<Group>>,
     /// The group at whose door it waits.
@@ -38,7 +41,7 @@ impl Session {
     /// When it is none.
     pub(super) fn begin(
         state: Arc<State>,
-        remote: SocketAddr,
+        client: Remote,
         mailbox: Arc<Mailbox>,
         first: &[u8],
     ) -> Result<Self, Failure> {
@@ -66,7 +69,8 @@ impl Session {
             state,
             id,
             username: String::new(),
-            remote,
+            remote: client.remote,
+            address: client.address,
             mailbox,
             group: None,
             waiting: None,

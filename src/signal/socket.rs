@@ -36,12 +36,21 @@ pub fn limit(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_frame_size(READ_LIMIT)
 }
 
+/// Where a client connects from.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote {
+    /// The other end of the connection, which may be a proxy's.
+    pub remote: SocketAddr,
+    /// The client's own, if that is known. Port 0 if only the port is not.
+    pub address: Option<SocketAddr>,
+}
+
 /// Serves one client until it goes, or must go.
-pub async fn serve(mut socket: WebSocket, remote: SocketAddr, state: Arc<State>) {
+pub async fn serve(mut socket: WebSocket, client: Remote, state: Arc<State>) {
     let mailbox = Arc::new(Mailbox::new(state.limits().mailbox));
     let _entered = state.enter(&mailbox);
-    let end = talk(&mut socket, remote, &state, &mailbox).await;
-    tracing::debug!(client = %remote, ?end, "connection ended");
+    let end = talk(&mut socket, client, &state, &mailbox).await;
+    tracing::debug!(client = %client.remote, ?end, "connection ended");
     if let End::Close(code, reason) = end {
         close(&mut socket, code, reason).await;
     }
@@ -68,7 +77,7 @@ enum Input {
 
 async fn talk(
     socket: &mut WebSocket,
-    remote: SocketAddr,
+    client: Remote,
     state: &Arc<State>,
     mailbox: &Arc<Mailbox>,
 ) -> End {
@@ -87,7 +96,7 @@ async fn talk(
         Ok(Err(end)) => return end,
         Err(_) => return End::Close(1002, "you must handshake first".to_owned()),
     };
-    let session = Session::begin(Arc::clone(state), remote, Arc::clone(mailbox), &first);
+    let session = Session::begin(Arc::clone(state), client, Arc::clone(mailbox), &first);
     let mut session = match session {
         Ok(session) => session,
         Err(Failure::Malformed(text)) => return End::Close(1007, text),

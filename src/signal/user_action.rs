@@ -78,7 +78,11 @@ impl Session {
             value.insert("username".to_owned(), user.username.clone().into());
         }
         if let Some(address) = user.address {
-            value.insert("address".to_owned(), address.to_string().into());
+            let text = match address.port() {
+                0 => address.ip().to_string(),
+                _ => address.to_string(),
+            };
+            value.insert("address".to_owned(), text.into());
         }
         self.send(&Outgoing::UserMessage(UserMessageOut {
             kind: Some("userinfo"),

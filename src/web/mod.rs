@@ -1,5 +1,6 @@
 //! The web server: pages, static files, status, and the door to the WebSocket.
 
+mod address;
 mod file;
 mod files;
 mod front;

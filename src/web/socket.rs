@@ -1,6 +1,7 @@
 //! The door to the WebSocket protocol: `/ws`.
 
 use super::State;
+use super::address;
 use super::origin;
 use super::pages::text;
 use crate::signal;
@@ -32,5 +33,7 @@ pub(super) async fn socket(
         return text(StatusCode::FORBIDDEN, "this origin is not in allowOrigin");
     }
     let signal = Arc::clone(state.signal());
-    signal::limit(upgrade).on_upgrade(move |socket| signal::serve(socket, remote, signal))
+    let address = address::of_client(&state.settings(), &headers, remote);
+    let client = signal::Remote { remote, address };
+    signal::limit(upgrade).on_upgrade(move |socket| signal::serve(socket, client, signal))
 }

@@ -128,6 +128,10 @@ impl Description {
                 remarks.push(Remark::warning(line_of(text, &["codecs"]), what));
             }
         }
+        for (index, what) in super::super::jwt::warnings(&self.auth_keys) {
+            let path = ["authKeys", &index.to_string()];
+            remarks.push(Remark::warning(line_of(text, &path), what));
+        }
         if !self.codecs.is_empty() && self.allowed_codecs().is_empty() {
             let what = "no codec is left: nothing can be published here".to_owned();
             remarks.push(Remark::warning(line_of(text, &["codecs"]), what));

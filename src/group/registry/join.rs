@@ -3,11 +3,10 @@
 use super::Registry;
 use crate::group::credentials::Credentials;
 use crate::group::data::Data;
-use crate::group::description::{Description, Entry};
+use crate::group::description::Entry;
 use crate::group::error::GroupError;
 use crate::group::mailbox::Mailbox;
 use crate::group::membership::{Group, JoinRequest, Stale};
-use crate::group::name::is_legal_username;
 use crate::group::permission::Permissions;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -68,6 +67,7 @@ impl Registry {
             address: newcomer.address,
             mailbox: newcomer.mailbox,
         };
+        let address = newcomer.address.map(|address| address.ip());
         // Again if the file changes between the check and the join; it will not do so for ever.
         for _ in 0..10 {
             let group = self.find(name).await?;
@@ -76,7 +76,8 @@ impl Registry {
                 return Err(GroupError::Redirect(description.redirect.clone()).into());
             }
             let (username, entry, permissions) = self
-                .authenticate(&description, &newcomer.credentials)
+                .gate
+                .check(name, &description, &newcomer.credentials, address)
                 .await?;
             request.username.clone_from(&username);
             request.entry = entry;
@@ -107,38 +108,5 @@ impl Registry {
             }
         }
         Err(GroupError::Internal.into())
-    }
-
-    async fn authenticate(
-        &self,
-        description: &Arc<Description>,
-        credentials: &Credentials,
-    ) -> Result<(String, Entry, Permissions), GroupError> {
-        if credentials.token.is_some() {
-            // Tokens come with the rest of the group format.
-            return Err(GroupError::NotAuthorised);
-        }
-        let username = credentials
-            .username
-            .clone()
-            .ok_or(GroupError::UsernameRequired)?;
-        if !is_legal_username(&username) {
-            return Err(GroupError::NotAuthorised);
-        }
-        let login = if description.is_slow(&username) {
-            let Ok(_permit) = self.hashing.acquire().await else {
-                return Err(GroupError::Internal);
-            };
-            let description = Arc::clone(description);
-            let password = credentials.password.clone();
-            let user = username.clone();
-            tokio::task::spawn_blocking(move || description.login(&user, &password))
-                .await
-                .map_err(|_| GroupError::Internal)?
-        } else {
-            description.login(&username, &credentials.password)
-        };
-        let (entry, permissions) = login.ok_or(GroupError::NotAuthorised)?;
-        Ok((username, entry, permissions))
     }
 }
