@@ -2,9 +2,11 @@
 //! `data/config.json`, which may change while it runs.
 
 mod flags;
+mod ice;
 mod settings;
 
 pub use flags::{Asked, FlagError, ListenAddress, help, parse};
+pub use ice::IceServers;
 pub use settings::{Settings, SettingsError, SettingsFile};
 
 use crate::net::PortRange;

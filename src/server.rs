@@ -1,8 +1,9 @@
 //! A whole server in this process: started from a [`Config`], stopped cleanly.
 
-use crate::config::{Config, ListenAddress, SettingsError, SettingsFile};
-use crate::group::{BaseUrl, Registry};
-use crate::memory;
+mod refresh;
+
+use crate::config::{Config, IceServers, ListenAddress, SettingsError, SettingsFile};
+use crate::group::{BaseUrl, Gate, Registry, TokenStore};
 use crate::net::{Engine, EngineConfig, EngineError};
 use crate::signal;
 use crate::web::{self, Certificate, Files, TlsError};
@@ -10,17 +11,15 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
+use jiff::Timestamp;
+use refresh::Refreshed;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// How often `config.json` and the certificate are looked at.
-const REFRESH: Duration = Duration::from_secs(1);
-/// Between two times that the memory of peers who have left is given back.
-const TIDY: Duration = Duration::from_secs(20);
 /// How long a client may take to send the headers of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long requests may go on after the end was asked for.
@@ -72,6 +71,7 @@ struct Parts {
     certificate: Option<Arc<Certificate>>,
     listener: TcpListener,
     registry: Arc<Registry>,
+    ice_servers: Arc<IceServers>,
 }
 
 impl Server {
@@ -94,6 +94,7 @@ impl Server {
             certificate,
             listener,
             registry,
+            ice_servers,
         } = parts.await.map_err(io::Error::other)??;
         let address = listener.local_addr()?;
 
@@ -103,6 +104,8 @@ impl Server {
         })?;
         let engine = Arc::new(engine);
         let signal = signal::State::new(Arc::clone(&registry), Arc::clone(&engine), events);
+        let source = Arc::clone(&ice_servers);
+        signal.set_rtc_configuration(move || source.configuration(Timestamp::now()));
         let router = web::router(web::State::new(
             Arc::clone(&registry),
             Arc::clone(&signal),
@@ -137,7 +140,15 @@ impl Server {
             &registry,
         )
         .await;
-        let refreshing = tokio::spawn(refresh(settings, certificate, registry, engine));
+        let refreshed = Refreshed {
+            settings,
+            certificate,
+            ice_servers,
+            registry,
+            engine,
+            canonical_host: config.redirect.clone(),
+        };
+        let refreshing = tokio::spawn(refreshed.follow());
         Ok(Self {
             address,
             handle,
@@ -221,14 +232,21 @@ fn prepare(config: &Config) -> Result<Parts, StartError> {
         );
     }
     let writable = settings.current().writable_groups;
-    let registry = Registry::new(config.groups_folder.clone(), writable);
+    let tokens = TokenStore::new(config.data_folder.join("var/tokens.jsonl"));
+    let gate = Arc::new(Gate::new(tokens));
+    let host = config.redirect.as_ref();
+    let current = settings.current();
+    gate.set_place(host.unwrap_or(&current.canonical_host), &current.proxy_url);
+    let registry = Registry::with_gate(config.groups_folder.clone(), writable, gate);
     registry.keep_bans_in(config.data_folder.join("var/bans.jsonl"));
+    let ice_servers = IceServers::open(config.data_folder.join("ice-servers.json"));
     Ok(Parts {
         settings,
         files,
         certificate,
         listener,
         registry,
+        ice_servers: Arc::new(ice_servers),
     })
 }
 
@@ -260,39 +278,6 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(1024)?;
     Ok(socket.into())
-}
-
-async fn refresh(
-    settings: Arc<SettingsFile>,
-    certificate: Option<Arc<Certificate>>,
-    registry: Arc<Registry>,
-    engine: Arc<Engine>,
-) {
-    let mut removed = 0;
-    let mut tidied = Instant::now();
-    loop {
-        tokio::time::sleep(REFRESH).await;
-        let tidies = tidied.elapsed() >= TIDY && engine.removed() != removed;
-        if tidies {
-            (removed, tidied) = (engine.removed(), Instant::now());
-        }
-        let (settings, certificate) = (Arc::clone(&settings), certificate.clone());
-        let registry = Arc::clone(&registry);
-        let task = tokio::task::spawn_blocking(move || {
-            if tidies {
-                memory::give_back();
-            }
-            if settings.refresh() {
-                registry.set_writable(settings.current().writable_groups);
-            }
-            if let Some(certificate) = certificate {
-                certificate.refresh();
-            }
-        });
-        if let Err(error) = task.await {
-            tracing::error!(%error, "cannot look at the configuration");
-        }
-    }
 }
 
 /// The addresses of the machine that others can reach it by, IPv4 first.

@@ -115,7 +115,7 @@ impl SettingsFile {
     }
 }
 
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+pub(super) fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

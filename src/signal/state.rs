@@ -5,6 +5,7 @@ use crate::net::{Engine, ShardId};
 use crate::shard::{Event, PeerId};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -45,13 +46,21 @@ pub struct State {
     registry: Arc<Registry>,
     engine: Arc<Engine>,
     limits: Limits,
-    rtc_configuration: RwLock<Arc<Value>>,
+    rtc_configuration: RwLock<RtcConfiguration>,
     /// Who is told of a peer connection.
     peers: Mutex<HashMap<PeerId, Arc<Mailbox>>>,
     connections: Mutex<Connections>,
     /// The last connection ended.
     empty: Notify,
     next_connection: AtomicU64,
+}
+
+struct RtcConfiguration(Arc<dyn Fn() -> Value + Send + Sync>);
+
+impl fmt::Debug for RtcConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RtcConfiguration(…)")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +91,7 @@ impl State {
             registry,
             engine,
             limits,
-            rtc_configuration: RwLock::new(Arc::new(json!({}))),
+            rtc_configuration: RwLock::new(RtcConfiguration(Arc::new(|| json!({})))),
             peers: Mutex::default(),
             connections: Mutex::default(),
             empty: Notify::new(),
@@ -108,21 +117,24 @@ impl State {
     }
 
     /// The `RTCConfiguration` that clients are told when they join.
-    pub fn rtc_configuration(&self) -> Arc<Value> {
-        Arc::clone(
+    pub fn rtc_configuration(&self) -> Value {
+        let source = Arc::clone(
             &self
                 .rtc_configuration
                 .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+                .unwrap_or_else(PoisonError::into_inner)
+                .0,
+        );
+        source()
     }
 
-    /// Changes the `RTCConfiguration` for those who join from now on.
-    pub fn set_rtc_configuration(&self, configuration: Value) {
+    /// Says where the `RTCConfiguration` comes from, for those who join from now on. It is asked
+    /// once for each, because it may hold credentials that expire.
+    pub fn set_rtc_configuration(&self, source: impl Fn() -> Value + Send + Sync + 'static) {
         *self
             .rtc_configuration
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(configuration);
+            .unwrap_or_else(PoisonError::into_inner) = RtcConfiguration(Arc::new(source));
     }
 
     /// Tells every client that the server is shutting down, and waits a little for them to go.
