@@ -1,10 +1,16 @@
 //! Passwords, and who a client says it is.
 
+use argon2::Argon2;
+use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::PasswordHash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
+
+/// The most memory that one password may take while it is checked, KiB: a gigabyte.
+const ARGON2_MEMORY: u32 = 1 << 20;
 
 /// What a client offers in `join`.
 #[derive(Clone, Default)]
@@ -43,6 +49,8 @@ pub enum Password {
     },
     /// A string such as `$2a$10$…`.
     Bcrypt(String),
+    /// A string such as `$argon2id$v=19$m=19456,t=2,p=1$…` (RFC 9106, in the PHC string format).
+    Argon2id(String),
     /// Not understood: it lets no one in, and the rest of the file stays in force.
     Unusable {
         /// As it was, so that it can be written back.
@@ -60,6 +68,7 @@ impl fmt::Debug for Password {
             Self::Wildcard => "Wildcard",
             Self::Pbkdf2 { .. } => "Pbkdf2(…)",
             Self::Bcrypt(_) => "Bcrypt(…)",
+            Self::Argon2id(_) => "Argon2id(…)",
             Self::Unusable { .. } => "Unusable(…)",
         })
     }
@@ -68,7 +77,10 @@ impl fmt::Debug for Password {
 impl Password {
     /// Whether checking it takes long on purpose, so that it must be kept off the async threads.
     pub fn is_slow(&self) -> bool {
-        matches!(self, Self::Pbkdf2 { .. } | Self::Bcrypt(_))
+        matches!(
+            self,
+            Self::Pbkdf2 { .. } | Self::Bcrypt(_) | Self::Argon2id(_)
+        )
     }
 
     /// Whether `given` is the password. Takes as long for a wrong one as for the right one.
@@ -90,6 +102,9 @@ impl Password {
                 derived.as_slice().ct_eq(key).into()
             }
             Self::Bcrypt(hash) => bcrypt::verify(given, hash).unwrap_or(false),
+            Self::Argon2id(hash) => Argon2::default()
+                .verify_password(given.as_bytes(), hash.as_str())
+                .is_ok(),
             Self::Unusable { .. } => false,
         }
     }
@@ -119,6 +134,22 @@ impl Password {
                 key.parse::<bcrypt::HashParts>()
                     .map_err(|error| format!("its key is no bcrypt hash: {error}"))?;
                 Ok(Self::Bcrypt(key.to_owned()))
+            }
+            "argon2id" => {
+                let key = text("key")?;
+                let hash = PasswordHash::new(key)
+                    .map_err(|error| format!("its key is no argon2id hash: {error}"))?;
+                let params = argon2::Params::try_from(&hash)
+                    .map_err(|error| format!("its key is no argon2id hash: {error}"))?;
+                if hash.algorithm != argon2::ARGON2ID_IDENT || hash.hash.is_none() {
+                    return Err("its key is no argon2id hash".to_owned());
+                }
+                if params.m_cost() > ARGON2_MEMORY {
+                    return Err(format!(
+                        "its key asks for more than {ARGON2_MEMORY} KiB of memory"
+                    ));
+                }
+                Ok(Self::Argon2id(key.to_owned()))
             }
             "pbkdf2" => {
                 let hash = text("hash")?;
@@ -158,6 +189,7 @@ impl Serialize for Password {
             Self::Unusable { raw, .. } => return raw.serialize(serializer),
             Self::Wildcard => serde_json::json!({ "type": "wildcard" }),
             Self::Bcrypt(key) => serde_json::json!({ "type": "bcrypt", "key": key }),
+            Self::Argon2id(key) => serde_json::json!({ "type": "argon2id", "key": key }),
             Self::Pbkdf2 {
                 key,
                 salt,

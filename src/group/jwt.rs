@@ -214,7 +214,7 @@ struct Key {
 }
 
 enum Material {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -314,7 +314,8 @@ fn secret(algorithm: &str, secret: &[u8]) -> Result<(&'static str, Material), St
     if secret.len() < size {
         return Err(format!("{name} needs a secret of {size} bytes"));
     }
-    Ok((name, Material::Secret(hmac::Key::new(hash, secret))))
+    let key = Box::new(hmac::Key::new(hash, secret));
+    Ok((name, Material::Secret(key)))
 }
 
 fn public(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Result<Material, String> {

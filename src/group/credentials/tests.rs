@@ -70,6 +70,21 @@ fn bcrypt() {
     assert!(password(json!({"type": "bcrypt", "key": go})).matches("lagniappe"));
 }
 
+/// The test vector of the reference implementation for 2 rounds and 256 KiB.
+#[test]
+fn argon2id() {
+    let key =
+        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    let hashed = password(json!({"type": "argon2id", "key": key}));
+    assert!(hashed.is_slow());
+    assert!(hashed.matches("password"));
+    assert!(!hashed.matches("Password"));
+    assert!(!hashed.matches(""));
+    let json = serde_json::to_value(&hashed).unwrap();
+    assert_eq!(json, json!({"type": "argon2id", "key": key}));
+    assert_eq!(password(json), hashed, "survives being written");
+}
+
 #[test]
 fn an_unusable_password_lets_no_one_in() {
     for bad in [
@@ -81,6 +96,14 @@ fn an_unusable_password_lets_no_one_in() {
         json!({"type": "pbkdf2", "hash": "sha-256", "key": "zz", "iterations": 1}),
         json!({"type": "bcrypt", "key": "x"}),
         json!({"type": "plain"}),
+        json!({"type": "argon2id"}),
+        json!({"type": "argon2id", "key": "$argon2id$"}),
+        json!({"type": "argon2id", "key": "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ"}),
+        // Of another kind, and of one that would take all the memory of the machine.
+        json!({"type": "argon2id",
+               "key": "$argon2d$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"}),
+        json!({"type": "argon2id",
+               "key": "$argon2id$v=19$m=4000000000,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"}),
     ] {
         let password = password(bad.clone());
         assert!(matches!(password, Password::Unusable { .. }), "{bad}");
