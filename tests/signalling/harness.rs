@@ -345,7 +345,7 @@ impl io::Write for LogWriter {
     }
 }
 
-fn keep_log() {
+pub(crate) fn keep_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         tracing_subscriber::fmt()
