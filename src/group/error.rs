@@ -89,6 +89,7 @@ impl GroupError {
         match self {
             Self::UsernameRequired => Some("need-username"),
             Self::DuplicateUsername => Some("duplicate-username"),
+            Self::TooManyAttempts(_) => Some("too-many-attempts"),
             Self::LobbyRefused(_) => Some("lobby-refused"),
             Self::LobbyFull => Some("lobby-full"),
             Self::Banned(_) => Some(BANNED),

@@ -81,7 +81,7 @@ impl Refreshed {
     }
 
     /// Tells those who check tokens under which URLs the server is known.
-    pub(super) fn set_place(&self) {
+    fn set_place(&self) {
         let settings = self.settings.current();
         let host = self.canonical_host.as_ref();
         self.registry.gate().set_place(

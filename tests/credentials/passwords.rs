@@ -115,6 +115,7 @@ async fn who_fails_again_and_again_is_slowed_down() {
         } else {
             let told = "too many failed logins from your address, try again in ";
             assert!(text.starts_with(told), "{text}");
+            assert_eq!(reply["error"], "too-many-attempts");
             assert_eq!(
                 (&reply["kind"], &reply["username"]),
                 (&json!("fail"), &json!(""))
