@@ -126,6 +126,7 @@ export const en = {
 
     'tile.you': 'You',
     'tile.screen': '{who} — screen',
+    'tile.film': '{who} — film',
     'tile.your-screen': 'Your screen',
     'tile.label': 'Video of {who}',
     'tile.muted': 'Microphone off',

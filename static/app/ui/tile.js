@@ -9,12 +9,14 @@ export class Tile {
      * @param {boolean} options.own It shows ourselves, or what we send: it is silent.
      * @param {boolean} options.screen
      * @param {string} options.name
+     * @param {boolean} [options.played] It shows a file that somebody plays.
      * @param {HTMLVideoElement} [options.film] A file that we play: shown as it is.
      */
-    constructor({own, screen, name, film}) {
+    constructor({own, screen, name, played = false, film}) {
         this.own = own;
         this.screen = screen;
-        this.large = screen || !!film;
+        this.played = played;
+        this.large = screen || played || !!film;
         this.film = film ?? null;
         this.pinned = false;
         /** When it spoke last, ms. */
@@ -55,7 +57,8 @@ export class Tile {
     setName(name) {
         const label = this.film ? name
             : this.own ? text(this.screen ? 'tile.your-screen' : 'tile.you')
-                : this.screen ? text('tile.screen', {who: name}) : name;
+                : this.screen ? text('tile.screen', {who: name})
+                    : this.played ? text('tile.film', {who: name}) : name;
         if (this.caption.textContent === label)
             return;
         this.caption.textContent = label;

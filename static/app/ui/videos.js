@@ -48,10 +48,8 @@ export class Videos {
         const screen = stream.label === 'screenshare';
         const key = stream.localId;
         const isNew = !this.stage.tiles.has(key);
-        const tile = this.stage.tile(key, {own: false, screen, name});
+        const tile = this.stage.tile(key, {own: false, screen, name, played: stream.label === 'video'});
         tile.setName(name);
-        if (stream.label === 'video')
-            tile.large = true;
         if (isNew) {
             addTileMenu(this.stage, key, tile, null);
             this.route(tile);

@@ -80,6 +80,52 @@ export class Person {
         await this.page.keyboard.press('Enter');
     }
 
+    /**
+     * Chooses from a menu.
+     *
+     * @param {string} button A selector.
+     * @param {string} item What it says, or begins with.
+     */
+    async choose(button, item) {
+        await this.page.waitForSelector(button);
+        await this.page.$eval(button, (element) =>
+            element.scrollIntoView({block: 'nearest', behavior: 'instant'}));
+        await this.page.click(button);
+        const entry = await this.page.waitForSelector(
+            `::-p-xpath(//*[starts-with(@role, "menuitem")][starts-with(normalize-space(.), "${item}")])`);
+        await entry?.click();
+    }
+
+    /** @param {string} who @param {string} item Of the menu of somebody in the list of people. */
+    async act(who, item) {
+        await this.openPanel('people');
+        await this.choose(`button[aria-label="Actions for ${who}"]`, item);
+    }
+
+    /** @param {string} item Of the menu “More”. */
+    async more(item) {
+        await this.choose('#control-more', item);
+    }
+
+    /** @param {string} label Of the tile. @param {string} item Of its menu. */
+    async tileMenu(label, item) {
+        await this.page.hover(`.tile[aria-label="${label}"]`);
+        await this.choose(`.tile[aria-label="${label}"] .tile-menu`, item);
+    }
+
+    /** @param {string} command Typed into the chat. */
+    async type(command) {
+        await this.openPanel('chat');
+        await this.fill('#chat-input', command);
+        await this.page.keyboard.press('Enter');
+    }
+
+    /** Closes the window that is open over the page. */
+    async closeDialog() {
+        await this.page.keyboard.press('Escape');
+        await this.page.waitForFunction(() => !document.querySelector('dialog[open]'));
+    }
+
     /** @returns {Promise<string[]>} The messages that are shown. */
     messages() {
         return this.page.$$eval('.message-text', (all) => all.map((one) => one.textContent ?? ''));
