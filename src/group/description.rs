@@ -3,6 +3,7 @@
 mod legacy;
 mod lines;
 mod remarks;
+mod spelling;
 mod view;
 
 pub(crate) use lines::line_of;
@@ -204,6 +205,9 @@ pub struct ClientPattern {
     /// Any if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
+    /// Fields that this server does not know.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
 }
 
 // The signature is serde's.
@@ -238,11 +242,14 @@ impl Description {
     pub fn read(json: &[u8]) -> Result<(Self, Vec<Remark>), DescriptionError> {
         // Windows editors put a byte order mark before the text.
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let mut description: Self = serde_json::from_slice(json)?;
-        // serde_json found it to be UTF-8.
-        let text = std::str::from_utf8(json).unwrap_or_default();
-        let mut remarks = description.warnings(text);
+        let Ok(text) = std::str::from_utf8(json) else {
+            // serde_json says where.
+            return Ok((serde_json::from_slice(json)?, Vec::new()));
+        };
+        let (mut description, mut remarks) = Self::read_fields(text)?;
+        remarks.extend(description.warnings(text));
         remarks.extend(description.upgrade(text));
+        remarks.sort_by_key(|remark| remark.line);
         Ok((description, remarks))
     }
 

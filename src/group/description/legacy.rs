@@ -4,7 +4,6 @@ use super::lines::line_of;
 use super::{ClientPattern, Description, Remark, UserDescription};
 use crate::group::credentials::Password;
 use crate::group::permission::{Role, RoleOrList};
-use serde_json::Map;
 
 impl Description {
     /// Says in today's fields what the fields of old say, and empties those. Returns what was
@@ -67,7 +66,7 @@ impl Description {
         let user = UserDescription {
             password: Some(pattern.password.unwrap_or(Password::Wildcard)),
             permissions: RoleOrList::Role(role),
-            unknown: Map::new(),
+            unknown: pattern.unknown,
         };
         match pattern.username {
             Some(name) if !name.is_empty() => {

@@ -44,7 +44,7 @@ impl fmt::Display for Remark {
 }
 
 /// Every field of a group file.
-const FIELDS: [&str; 28] = [
+pub(super) const FIELDS: [&str; 28] = [
     "users",
     "wildcard-user",
     "fallback-users",
@@ -74,7 +74,7 @@ const FIELDS: [&str; 28] = [
     "presenter",
     "other",
 ];
-const USER_FIELDS: [&str; 2] = ["password", "permissions"];
+pub(super) const USER_FIELDS: [&str; 2] = ["password", "permissions"];
 const PERMISSIONS: [&str; 7] = [
     "op", "present", "message", "caption", "token", "record", "admin",
 ];
@@ -112,6 +112,11 @@ impl Description {
             ("other", &self.other),
         ] {
             for (index, pattern) in patterns.iter().enumerate() {
+                for name in pattern.unknown.keys() {
+                    let what = format!("unknown field {name:?} of {field} is ignored");
+                    let path = [field, &index.to_string(), name.as_str()];
+                    remarks.push(Remark::warning(line_of(text, &path), what));
+                }
                 if let Some(Password::Unusable { reason, .. }) = &pattern.password {
                     let what = format!(
                         "entry {} of {field} lets no one in, the password is unusable: {reason}",
@@ -140,7 +145,6 @@ impl Description {
             let what = "allow-anonymous has no effect: empty usernames are allowed".to_owned();
             remarks.push(Remark::upgrade(line_of(text, &["allow-anonymous"]), what));
         }
-        remarks.sort_by_key(|remark| remark.line);
         remarks
     }
 }

@@ -192,6 +192,48 @@ fn typos_are_found_with_their_lines() {
     "#);
 }
 
+/// Galène takes field names in any case, and the last of several.
+#[test]
+fn odd_spellings_mean_the_same() {
+    let file = br#"{
+    "PUBLIC": true,
+    "displayname": "Watch",
+    "comment": "first",
+    "users": {"vimes": {"Password": "sybil", "PERMISSIONS": "op"}},
+    "comment": "last",
+    "Wildcard-User": {"permissions": "message"},
+    "autolock": false,
+    "AutoLock": true,
+    "op": [{"userName": "carrot", "age": 3}]
+}"#;
+    let (description, remarks) = Description::read(file).unwrap();
+    let usual = parse(
+        r#"{"public": true, "displayName": "Watch", "comment": "last",
+            "autolock": false, "AutoLock": true,
+            "users": {"vimes": {"password": "sybil", "permissions": "op"},
+                      "carrot": {"password": {"type": "wildcard"}, "permissions": "op", "age": 3}},
+            "wildcard-user": {"permissions": "message"}}"#,
+    );
+    assert_eq!(description, usual);
+    insta::assert_snapshot!(text(&remarks), @r#"
+    line 2: "PUBLIC" is read as "public"
+    line 3: "displayname" is read as "displayName"
+    line 5: "PERMISSIONS" is read as "permissions"
+    line 5: "Password" is read as "password"
+    line 6: "comment" stands there twice: the last one counts
+    line 7: "Wildcard-User" is read as "wildcard-user"
+    line 9: unknown field "AutoLock" is ignored (did you mean "autolock"?)
+    line 10: "userName" is read as "username"
+    line 10: unknown field "age" of op is ignored
+    line 10: op is read as users with the permissions "op": "carrot"
+    "#);
+    // What is wrong is still an error.
+    let error = Description::read(br#"{"Public": true, "users": 7}"#);
+    assert!(error.is_err());
+    let error = Description::read(b"{\"comment\": \"\xff\"}");
+    assert!(error.is_err());
+}
+
 /// File of old; what it becomes; what the log says of it.
 #[test]
 fn formats_of_old_are_upgraded_and_the_log_says_so() {

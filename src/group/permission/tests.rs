@@ -69,3 +69,34 @@ fn changes_keep_the_order() {
     assert!(permissions.add("op"));
     assert_eq!(permissions, Permissions::new(["present", "op"]));
 }
+
+#[test]
+fn a_new_role_gives_and_takes_the_difference() {
+    let new = |names: &str| Permissions::new(names.split_whitespace());
+    // As it is; the role before and after; what comes of it.
+    for (own, before, after, expected) in [
+        ("op present", "op present", "message", "message"),
+        ("present", "op present", "op present", "present"),
+        (
+            "present",
+            "op present",
+            "record op present",
+            "present record",
+        ),
+        (
+            "message op",
+            "message",
+            "present message",
+            "message op present",
+        ),
+        ("message op", "message", "op message", "message op"),
+        ("op", "op present", "", ""),
+        ("x", "", "", "x"),
+    ] {
+        assert_eq!(
+            new(own).follow(&new(before), &new(after)),
+            new(expected),
+            "{own}: {before} -> {after}"
+        );
+    }
+}
