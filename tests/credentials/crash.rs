@@ -47,7 +47,11 @@ async fn reply(client: &mut Client) -> Option<Value> {
 }
 
 /// Makes and edits tokens until the server is gone. `known` is what it has acknowledged.
-async fn write(address: SocketAddr, known: &mut BTreeMap<String, String>) {
+async fn write(
+    address: SocketAddr,
+    known: &mut BTreeMap<String, String>,
+    first: std::sync::mpsc::Sender<()>,
+) {
     use futures_util::SinkExt as _;
     let mut client = super::greet(address, "1", Ipv4Addr::LOCALHOST.into(), &[]).await;
     assert_eq!(client.join("g", "op", "op").await["kind"], "join");
@@ -72,6 +76,7 @@ async fn write(address: SocketAddr, known: &mut BTreeMap<String, String>) {
         let text = |name: &str| value[name].as_str().unwrap().to_owned();
         known.insert(text("token"), text("expires"));
         last = Some(text("token"));
+        let _ = first.send(());
     }
 }
 
@@ -84,12 +89,14 @@ async fn no_token_is_lost_by_kill_9() {
         let (mut child, address) = start(&site);
         let before = known.len();
         // One more moment each time, from the first writes to hundreds of them.
+        let (first, written) = std::sync::mpsc::channel();
         let killed = tokio::task::spawn_blocking(move || {
-            std::thread::sleep(Duration::from_millis(150 + round * 7));
+            written.recv().unwrap();
+            std::thread::sleep(Duration::from_millis(round * 7));
             child.kill().unwrap();
             child.wait().unwrap()
         });
-        write(address, &mut known).await;
+        write(address, &mut known, first).await;
         killed.await.unwrap();
         assert!(known.len() > before, "round {round}: something was written");
 

@@ -156,7 +156,8 @@ mod tests {
         }
         assert_eq!(tasks.join_all().await.len(), 100);
         let cores = std::thread::available_parallelism().unwrap().get();
-        assert_eq!(most.load(Ordering::SeqCst), cores);
+        let most = most.load(Ordering::SeqCst);
+        assert!((cores.min(2)..=cores).contains(&most), "{most} of {cores}");
     }
 
     #[tokio::test]
