@@ -130,6 +130,21 @@ impl Gate {
         .await
     }
 
+    /// What a stateful token allows on the server as a whole: one for the root of all groups.
+    ///
+    /// # Errors
+    /// When it is not good, or wrong credentials came from `address` too often.
+    pub async fn check_root_token(
+        &self,
+        token: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Permissions, GroupError> {
+        // Neither does the root have keys, nor does it matter what an administrator is called.
+        let root = Arc::new(Description::default());
+        let checked = self.check_token("", &root, token, Some(""), address);
+        checked.await.map(|(_, permissions)| permissions)
+    }
+
     async fn check_token(
         &self,
         group: &str,
@@ -245,3 +260,6 @@ enum Found {
     Stateful(Arc<super::token::Token>, Timestamp),
     Signed(jwt::Claims),
 }
+
+#[cfg(test)]
+mod tests;
