@@ -124,8 +124,12 @@ impl Group {
 
     /// Sends everyone away who waits.
     pub(super) fn dismiss_waiting(&self, state: &mut State, error: &GroupError) {
-        for waiting in std::mem::take(&mut state.waiting) {
-            self.dismiss(&waiting, error);
+        let waiting = std::mem::take(&mut state.waiting);
+        for waiting in &waiting {
+            self.dismiss(waiting, error);
+        }
+        if !waiting.is_empty() {
+            state.tell_lobby(None);
         }
     }
 
@@ -226,3 +230,6 @@ impl State {
             .push(Notice::Lobby(self.guests(), Some(news.into())));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,8 @@ impl Session {
     pub(super) fn tell_lobby(&mut self, guests: &[Guest], news: Option<&str>) {
         if !self.knows_lobby {
             if let Some(news) = news {
-                self.notify("info", news);
+                let text = format!("{news} (by the server's own page: this one cannot)");
+                self.notify("info", &text);
             }
             return;
         }

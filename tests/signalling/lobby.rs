@@ -151,12 +151,21 @@ async fn clients_of_old_are_told_in_words() {
         bob.join("lobby", "bob", "").await,
         info("2", "Please wait: an operator will let you in.")
     );
-    assert_eq!(op.next().await, info("1", "bob waits to be let in"));
+    assert_eq!(
+        op.next().await,
+        info(
+            "1",
+            "bob waits to be let in (by the server's own page: this one cannot)"
+        )
+    );
     let mut second = server.greet("3").await;
     second.join("lobby", "op", "op").await;
     assert_eq!(
         second.settle().await.last().unwrap(),
-        &info("3", "waiting to be let in: bob")
+        &info(
+            "3",
+            "waiting to be let in: bob (by the server's own page: this one cannot)"
+        )
     );
     op.settle().await;
     op.act_on_user("admit", "2", Value::Null).await;

@@ -48,6 +48,25 @@ pub(in crate::group) struct Source {
     pub(in crate::group) subgroup: bool,
 }
 
+#[cfg(test)]
+impl Source {
+    /// Of a group that has no file.
+    pub(in crate::group) fn none() -> Self {
+        Self {
+            path: PathBuf::new(),
+            stamp: Stamp {
+                modified: SystemTime::UNIX_EPOCH,
+                changed: (0, 0),
+                size: 0,
+                inode: 0,
+                device: 0,
+            },
+            group: "g".to_owned(),
+            subgroup: false,
+        }
+    }
+}
+
 /// Every group file below a folder: its group's name, and its path.
 pub(super) fn collect(
     directory: &Path,

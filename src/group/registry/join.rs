@@ -82,7 +82,6 @@ impl Registry {
             request.username.clone_from(&username);
             request.entry = entry;
             request.permissions = permissions;
-            let address = request.address.map(|address| address.ip());
             let banned = || {
                 let owner = group.source().group;
                 let is_op = request.permissions.is_op();
