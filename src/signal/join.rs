@@ -110,7 +110,8 @@ impl Session {
 
     /// Tells the client why it is not let in.
     pub(super) fn tell_not_joined(&mut self, group: &str, username: &str, error: &GroupError) {
-        tracing::info!(client = %self.remote, group, %error, "not let in");
+        let client = self.address.unwrap_or(self.remote);
+        tracing::info!(%client, group, %error, "not let in");
         let text = match error {
             GroupError::Redirect(url) => url.clone(),
             error => error.to_string(),

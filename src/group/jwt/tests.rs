@@ -167,3 +167,27 @@ fn a_token_from_elsewhere() {
         assert_eq!(check(text, 0), JwtError::Malformed, "{text}");
     }
 }
+
+proptest::proptest! {
+    /// Nothing but the right signature gets in, and nothing at all makes it panic.
+    #[test]
+    fn no_other_text_is_a_token(header in ".{0,60}", payload in ".{0,60}", tail in ".{0,60}") {
+        let keys = keys(json!([
+            {"kty": "oct", "alg": "HS256", "k": "MYz3IfCq4Yq-UmPdNqWEOdPl4C_m9imHHs9uveDUJGQ"},
+            {"kty": "OKP", "alg": "EdDSA", "crv": "Ed25519",
+             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        ]));
+        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        for token in [
+            format!("{header}.{payload}.{tail}"),
+            format!("{}.{}.{}", encode(&header), encode(&payload), encode(&tail)),
+            format!("{}.{}.{}", encode(r#"{"alg":"HS256"}"#), encode(&payload), encode(&tail)),
+            format!("{}.{}.{}", encode(r#"{"alg":"EdDSA"}"#), encode("{}"), tail),
+        ] {
+            let checked = super::check(&token, &keys, &Place::default(), "g", Timestamp::UNIX_EPOCH);
+            let refused =
+                matches!(checked, Err(JwtError::Malformed | JwtError::Signature));
+            proptest::prop_assert!(refused, "{}: {:?}", token, checked);
+        }
+    }
+}

@@ -259,3 +259,32 @@ fn the_secret_is_not_shown() {
     assert_ne!(Token::new_secret(), Token::new_secret());
     assert_eq!(Token::new_secret().len(), 22);
 }
+
+proptest::proptest! {
+    // Each writes to the disk.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(50))]
+
+    /// Whatever stands in the file: the good lines count, and nothing of the others is lost.
+    #[test]
+    fn any_garbage_between_good_lines(garbage in proptest::collection::vec("[^\n]{0,40}", 3)) {
+        let (folder, store) = store();
+        let path = folder.path().join("var/tokens.jsonl");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        let good = |name: &str| {
+            serde_json::to_string(&token(name, "g", "2026-02-01T00:00:00Z")).unwrap()
+        };
+        let [a, b, c] = garbage.as_slice() else { panic!("three") };
+        let text = format!("{a}\n{}\n{b}\n{}\n{c}", good("one"), good("two"));
+        fs::write(&path, text).unwrap();
+        store.create(token("three", "g", "2026-03-01T00:00:00Z")).unwrap();
+        store.delete("one", Expected::Any).unwrap();
+        let tokens = TokenStore::new(path.clone()).list(None);
+        proptest::prop_assert_eq!(names(&tokens), ["two", "three"]);
+        let text = fs::read(&path).unwrap();
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        for line in garbage {
+            let line = line.as_bytes().trim_ascii();
+            proptest::prop_assert!(line.is_empty() || lines.contains(&line));
+        }
+    }
+}
