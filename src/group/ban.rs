@@ -167,13 +167,17 @@ impl Bans {
         }
     }
 
-    /// Writes the file, if there is one. Blocks.
-    pub fn save(&self) {
+    /// Writes the file, if there is one, without the bans that are over. Blocks.
+    pub fn save(&self, now: Timestamp) {
         let Some(path) = self.file.get() else { return };
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         {
-            let lists = self.lists();
+            let mut lists = self.lists();
+            lists.by_group.retain(|_, bans| {
+                bans.retain(|ban| !ban.is_over(now));
+                !bans.is_empty()
+            });
             let bans = lists.by_group.values().flatten();
             let bans = bans.filter_map(|ban| serde_json::to_string(ban).ok());
             for line in bans.chain(lists.strange.iter().cloned()) {

@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a client that was not authorised waits for the next try.
 const PENALTY: Duration = Duration::from_millis(200);
+/// How long after a client came to the door of a waiting room it may come to one again: operators
+/// are told each time.
+const KNOCK: Duration = Duration::from_secs(1);
 
 /// `join`
 #[derive(Debug, Deserialize)]
@@ -72,6 +76,9 @@ impl Session {
         if self.group.is_some() || self.waiting.is_some() {
             return Err(Failure::Violation("cannot join multiple groups"));
         }
+        if let Some(knocked) = self.knocked {
+            tokio::time::sleep_until(knocked + KNOCK).await;
+        }
         let newcomer = Newcomer {
             id: self.id.clone(),
             credentials: Credentials {
@@ -89,6 +96,7 @@ impl Session {
                     self.username.clone_from(&user.username);
                     self.group = Some(group);
                 } else {
+                    self.knocked = Some(Instant::now());
                     self.waiting = Some(group);
                 }
                 Ok(())

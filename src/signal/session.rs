@@ -12,6 +12,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// A client that has shaken hands.
 pub(super) struct Session {
@@ -27,6 +28,8 @@ pub(super) struct Session {
     pub(super) group: Option<Arc<Group>>,
     /// The group at whose door it waits.
     pub(super) waiting: Option<Arc<Group>>,
+    /// When it last came to a door.
+    pub(super) knocked: Option<Instant>,
     /// It understands the messages about the waiting room.
     pub(super) knows_lobby: bool,
     pub(super) streams: Streams,
@@ -74,6 +77,7 @@ impl Session {
             mailbox,
             group: None,
             waiting: None,
+            knocked: None,
             knows_lobby: features_known.contains(&"lobby"),
             streams: Streams::default(),
             out: VecDeque::new(),

@@ -198,6 +198,33 @@ async fn an_edit_changes_those_inside() {
 }
 
 #[tokio::test]
+async fn an_edit_changes_those_in_automatic_subgroups() {
+    let text = OPEN.replacen('{', r#"{"auto-subgroups": true,"#, 1);
+    let server = Server::start(&[("p.json", &text)]).await;
+    let mut client = server.greet("1").await;
+    assert_eq!(client.join("p/room", "x", "").await["kind"], "join");
+    client.settle().await;
+    server.write("p.json", &text.replace("\"present\"", "\"message\""));
+    let told = client.until(|message| message["type"] == "joined").await;
+    assert_eq!(
+        (&told["group"], &told["permissions"]),
+        (&json!("p/room"), &json!(["message"]))
+    );
+    // The room stays while someone is in it, even if it could not be made any more.
+    server.write("p.json", OPEN);
+    let mut second = server.greet("2").await;
+    assert_eq!(
+        second.join("p/room", "y", "").await["value"],
+        "group does not exist"
+    );
+    client.username = "x".into();
+    client.say("still here").await;
+    client
+        .until(|message| message["value"] == "still here")
+        .await;
+}
+
+#[tokio::test]
 async fn an_edit_that_takes_present_ends_streams() {
     let server = Server::start(&[]).await;
     let mut bob = server.join("1", "bob").await;

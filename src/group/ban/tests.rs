@@ -102,14 +102,17 @@ fn a_restart_forgets_nothing() {
     };
     bans.add(full.clone(), at(0)).unwrap();
     bans.add(ban(2), at(0)).unwrap();
-    bans.save();
+    bans.save(at(0));
     assert_eq!(open().list("g", at(0)), [full.clone(), ban(2)]);
     // A bad line spoils no other, and is not lost.
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("not JSON\n{text}")).unwrap();
     let bans = open();
     bans.lift("g", "2").unwrap();
-    bans.save();
+    bans.save(at(0));
     assert_eq!(open().list("g", at(0)), [full]);
     assert!(fs::read_to_string(&path).unwrap().contains("not JSON\n"));
+    // What is over is not kept.
+    bans.save(at(1000));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "not JSON\n");
 }

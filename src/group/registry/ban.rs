@@ -131,7 +131,7 @@ impl Registry {
     async fn save_bans(self: &Arc<Self>) {
         let registry = Arc::clone(self);
         // What fails is in the log.
-        let _ = tokio::task::spawn_blocking(move || registry.bans.save()).await;
+        let _ = tokio::task::spawn_blocking(move || registry.bans.save(Timestamp::now())).await;
     }
 }
 
