@@ -20,6 +20,8 @@ mod stream;
 mod token;
 mod user_action;
 mod user_message;
+mod whip;
 
 pub use socket::{Remote, limit, serve};
 pub use state::{Limits, State};
+pub use whip::{Created, Patched, WhipError};

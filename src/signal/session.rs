@@ -68,20 +68,8 @@ impl Session {
         let id = id
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| Alphanumeric.sample_string(&mut rand::rng(), 20));
-        let mut session = Self {
-            state,
-            id,
-            username: String::new(),
-            remote: client.remote,
-            address: client.address,
-            mailbox,
-            group: None,
-            waiting: None,
-            knocked: None,
-            knows_lobby: features_known.contains(&"lobby"),
-            streams: Streams::default(),
-            out: VecDeque::new(),
-        };
+        let mut session = Self::without_socket(state, id, client, mailbox);
+        session.knows_lobby = features_known.contains(&"lobby");
         session.send(&Outgoing::Handshake {
             version: [VERSION],
             features: features_known,
@@ -94,6 +82,29 @@ impl Session {
             );
         }
         Ok(session)
+    }
+
+    /// One that nothing was said in yet. What it is to be told waits until it is asked for.
+    pub(super) fn without_socket(
+        state: Arc<State>,
+        id: String,
+        client: Remote,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        Self {
+            state,
+            id,
+            username: String::new(),
+            remote: client.remote,
+            address: client.address,
+            mailbox,
+            group: None,
+            waiting: None,
+            knocked: None,
+            knows_lobby: false,
+            streams: Streams::default(),
+            out: VecDeque::new(),
+        }
     }
 
     /// Acts on a message.

@@ -1,5 +1,6 @@
 //! What all connections share.
 
+use super::whip::Publications;
 use crate::group::{Kick, Mailbox, MailboxLimits, Notice, PeerChange, Registry};
 use crate::net::{Engine, ShardId};
 use crate::shard::{Event, PeerId};
@@ -53,6 +54,7 @@ pub struct State {
     /// The last connection ended.
     empty: Notify,
     next_connection: AtomicU64,
+    publications: Publications,
 }
 
 struct RtcConfiguration(Arc<dyn Fn() -> Value + Send + Sync>);
@@ -96,6 +98,7 @@ impl State {
             connections: Mutex::default(),
             empty: Notify::new(),
             next_connection: AtomicU64::new(0),
+            publications: Publications::default(),
         });
         tokio::spawn(follow(Arc::downgrade(&state), events));
         state
@@ -156,6 +159,11 @@ impl State {
         if tokio::time::timeout(GRACE, gone).await.is_err() {
             tracing::info!("not every client took leave");
         }
+    }
+
+    /// The sessions of WHIP.
+    pub(super) fn publications(&self) -> &Publications {
+        &self.publications
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {

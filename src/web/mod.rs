@@ -9,6 +9,7 @@ mod pages;
 mod path;
 mod socket;
 mod tls;
+mod whip;
 
 pub use files::Files;
 pub use tls::{Certificate, TlsError};
@@ -86,6 +87,7 @@ pub fn router(state: State) -> Router {
         .route("/ws", any(socket::socket))
         .route("/public-groups.json", get(pages::public_groups))
         .fallback(pages::page)
+        .layer(from_fn_with_state(state.clone(), whip::whip))
         .layer(from_fn_with_state(state.clone(), front::front))
         .with_state(state)
 }

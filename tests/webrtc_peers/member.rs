@@ -110,11 +110,8 @@ impl PeerConnectionEventHandler for Observer {
     }
 }
 
-/// One member.
-pub(crate) struct Member {
-    id: String,
-    sink: tokio::sync::Mutex<SplitSink<Socket, Message>>,
-    stream: SplitStream<Socket>,
+/// A peer connection of the `webrtc` crate, with a video that it may publish.
+pub(crate) struct Peer {
     connection: Arc<dyn PeerConnection>,
     video: Arc<TrackLocalStaticRTP>,
     gathered: watch::Receiver<bool>,
@@ -122,13 +119,8 @@ pub(crate) struct Member {
     packets: Arc<Mutex<Vec<Packet>>>,
 }
 
-impl Member {
-    /// Joins the group `g`.
-    pub(crate) async fn join(server: SocketAddr, id: &str) -> Self {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{server}/ws"))
-            .await
-            .unwrap();
-        let (sink, stream) = socket.split();
+impl Peer {
+    pub(crate) async fn new() -> Self {
         let (gathered_to, gathered) = watch::channel(false);
         let (connected_to, connected) = watch::channel(false);
         let packets: Arc<Mutex<Vec<Packet>>> = Arc::default();
@@ -168,15 +160,71 @@ impl Member {
                 ..Default::default()
             }],
         ));
-        let mut member = Self {
-            id: id.to_owned(),
-            sink: tokio::sync::Mutex::new(sink),
-            stream,
+        Self {
             connection: Arc::new(connection),
             video: Arc::new(video),
             gathered,
             connected,
             packets,
+        }
+    }
+
+    /// The description with all candidates in it.
+    async fn gathered(&mut self) -> String {
+        self.gathered.wait_for(|done| *done).await.unwrap();
+        self.connection.local_description().await.unwrap().sdp
+    }
+
+    /// An offer of the video.
+    pub(crate) async fn offer(&mut self) -> String {
+        let track = Arc::clone(&self.video) as Arc<dyn TrackLocal>;
+        self.connection.add_track(track).await.unwrap();
+        let offer = self.connection.create_offer(None).await.unwrap();
+        self.connection.set_local_description(offer).await.unwrap();
+        self.gathered().await
+    }
+
+    /// Takes the answer to the offer.
+    pub(crate) async fn accept(&self, sdp: &str) {
+        let answer = RTCSessionDescription::answer(sdp.to_owned()).unwrap();
+        self.connection
+            .set_remote_description(answer)
+            .await
+            .unwrap();
+    }
+
+    /// Returns once media can flow.
+    pub(crate) async fn connected(&self) {
+        let mut connected = self.connected.clone();
+        connected.wait_for(|done| *done).await.unwrap();
+    }
+
+    /// Sends a packet of video.
+    pub(crate) async fn send(&self, packet: Packet) {
+        self.video.write_rtp(packet).await.unwrap();
+    }
+}
+
+/// One member.
+pub(crate) struct Member {
+    id: String,
+    sink: tokio::sync::Mutex<SplitSink<Socket, Message>>,
+    stream: SplitStream<Socket>,
+    pub(crate) peer: Peer,
+}
+
+impl Member {
+    /// Joins the group `g`.
+    pub(crate) async fn join(server: SocketAddr, id: &str) -> Self {
+        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{server}/ws"))
+            .await
+            .unwrap();
+        let (sink, stream) = socket.split();
+        let mut member = Self {
+            id: id.to_owned(),
+            sink: tokio::sync::Mutex::new(sink),
+            stream,
+            peer: Peer::new().await,
         };
         member
             .say(json!({"type": "handshake", "version": ["2"], "id": id}))
@@ -195,7 +243,7 @@ impl Member {
     }
 
     /// The next message of a type; others are passed over, pings answered.
-    async fn hear(&mut self, kind: &str) -> Value {
+    pub(crate) async fn hear(&mut self, kind: &str) -> Value {
         loop {
             let frame = self
                 .stream
@@ -221,12 +269,6 @@ impl Member {
             .await;
     }
 
-    /// The description with all candidates in it.
-    async fn gathered(&mut self) -> String {
-        self.gathered.wait_for(|done| *done).await.unwrap();
-        self.connection.local_description().await.unwrap().sdp
-    }
-
     /// Adds the server's candidates until one was told.
     async fn take_candidate(&mut self, line: Option<&Lossy>) {
         let message = self.hear("ice").await;
@@ -249,44 +291,43 @@ impl Member {
             sdp_mline_index: Some(0),
             ..Default::default()
         };
-        self.connection.add_ice_candidate(candidate).await.unwrap();
+        self.peer
+            .connection
+            .add_ice_candidate(candidate)
+            .await
+            .unwrap();
     }
 
     /// Publishes the video.
     pub(crate) async fn publish(&mut self) {
-        let track = Arc::clone(&self.video) as Arc<dyn TrackLocal>;
-        self.connection.add_track(track).await.unwrap();
-        let offer = self.connection.create_offer(None).await.unwrap();
-        self.connection.set_local_description(offer).await.unwrap();
-        let sdp = self.gathered().await;
+        let sdp = self.peer.offer().await;
         let offer = json!({
             "type": "offer", "id": "video", "label": "camera", "sdp": sdp,
             "source": self.id, "username": self.id,
         });
         self.say(offer).await;
         let answer = self.hear("answer").await;
-        let sdp = answer["sdp"].as_str().unwrap().to_owned();
-        let answer = RTCSessionDescription::answer(sdp).unwrap();
-        self.connection
-            .set_remote_description(answer)
-            .await
-            .unwrap();
+        self.peer.accept(answer["sdp"].as_str().unwrap()).await;
         self.take_candidate(None).await;
     }
 
     /// Answers the stream that the server offers, perhaps over a lossy line.
-    pub(crate) async fn accept_stream(&mut self, line: Option<&Lossy>) {
+    pub(crate) async fn accept_stream(&mut self, line: Option<&Lossy>) -> Value {
         let offer = self.hear("offer").await;
-        assert_eq!(offer["source"], "publisher");
         let sdp = offer["sdp"].as_str().unwrap().to_owned();
         let description = RTCSessionDescription::offer(sdp).unwrap();
-        self.connection
+        self.peer
+            .connection
             .set_remote_description(description)
             .await
             .unwrap();
-        let answer = self.connection.create_answer(None).await.unwrap();
-        self.connection.set_local_description(answer).await.unwrap();
-        let mut sdp = self.gathered().await;
+        let answer = self.peer.connection.create_answer(None).await.unwrap();
+        self.peer
+            .connection
+            .set_local_description(answer)
+            .await
+            .unwrap();
+        let mut sdp = self.peer.gathered().await;
         if line.is_some() {
             // The server must not find the way around the lossy line.
             sdp = sdp
@@ -298,21 +339,11 @@ impl Member {
         self.say(json!({"type": "answer", "id": id, "sdp": sdp}))
             .await;
         self.take_candidate(line).await;
-    }
-
-    /// Returns once media can flow.
-    pub(crate) async fn connected(&self) {
-        let mut connected = self.connected.clone();
-        connected.wait_for(|done| *done).await.unwrap();
-    }
-
-    /// Sends a packet of video.
-    pub(crate) async fn send(&self, packet: Packet) {
-        self.video.write_rtp(packet).await.unwrap();
+        offer
     }
 
     /// What has arrived, in the order of arrival.
     pub(crate) fn packets(&self) -> Vec<Packet> {
-        self.packets.lock().unwrap().clone()
+        self.peer.packets.lock().unwrap().clone()
     }
 }

@@ -30,6 +30,12 @@ impl Session {
         let Some(candidate) = candidate.candidate.filter(|text| !text.is_empty()) else {
             return Ok(());
         };
+        self.add_candidate(id, candidate);
+        Ok(())
+    }
+
+    /// An address of the other end of a stream. Unknown streams are ignored.
+    pub(in super::super) fn add_candidate(&self, id: &str, candidate: String) {
         let up = self.streams.up.get(id).map(|up| (up.shard, up.peer));
         let down = || {
             self.streams
@@ -41,6 +47,5 @@ impl Session {
             let command = Command::AddCandidate { peer, candidate };
             self.state.engine().send(shard, command);
         }
-        Ok(())
     }
 }

@@ -6,7 +6,6 @@ use crate::net::ShardId;
 use crate::transport::description::{IceCredentials, LocalTransport};
 use rand::distr::{Alphanumeric, SampleString};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// New ICE credentials. The ufrag begins with a number that no other has, the rest is random
@@ -57,11 +56,17 @@ impl Session {
         }
     }
 
+    /// The addresses of a shard, as candidates without `a=`.
+    pub(super) fn candidates(&self, shard: ShardId, ufrag: &str) -> Vec<String> {
+        let addresses = self.state.engine().candidates(shard).iter().enumerate();
+        addresses
+            .map(|(index, address)| candidate(index, *address, ufrag))
+            .collect()
+    }
+
     /// Trickles the addresses of a shard. `mid` is that of the first section.
     pub(super) fn send_candidates(&mut self, id: &str, mid: &str, shard: ShardId, ufrag: &str) {
-        let engine = Arc::clone(self.state.engine());
-        for (index, address) in engine.candidates(shard).iter().enumerate() {
-            let candidate = candidate(index, *address, ufrag);
+        for candidate in self.candidates(shard, ufrag) {
             let candidate = IceCandidate {
                 candidate: &candidate,
                 sdp_mid: mid,

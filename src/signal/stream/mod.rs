@@ -17,7 +17,7 @@ mod up;
 pub(super) use down::{AnswerIn, OfferOut};
 pub(super) use ice::IceIn;
 pub(super) use request::{Request, RequestStream};
-pub(super) use up::OfferIn;
+pub(super) use up::{Answered, OfferIn};
 
 use super::message::Outgoing;
 use super::session::Session;

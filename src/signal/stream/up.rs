@@ -32,6 +32,17 @@ pub(in super::super) struct OfferIn {
     sdp: Option<String>,
 }
 
+/// What is to be said to an offer that was accepted.
+#[derive(Debug)]
+pub(in super::super) struct Answered {
+    /// The answer, without candidates.
+    pub(in super::super) sdp: String,
+    /// The section that speaks for the transport.
+    pub(in super::super) mid: String,
+    /// The client does not know the server's candidates yet.
+    pub(in super::super) is_new_path: bool,
+}
+
 /// A stream that the client publishes.
 #[derive(Debug)]
 pub(super) struct UpStream {
@@ -137,25 +148,36 @@ impl Session {
         }
         let sdp = offer.sdp.unwrap_or_default();
         let label = offer.label.unwrap_or_default();
-        self.publish(&id, label, replace, &sdp).map_err(|text| {
+        let answered = self.publish(&id, label, replace, &sdp).map_err(|text| {
             self.abort_offer(&id);
             Failure::Refused(text)
-        })
+        })?;
+        self.send(&Outgoing::Answer {
+            id: &id,
+            sdp: &answered.sdp,
+        });
+        if answered.is_new_path
+            && let Some(up) = self.streams.up.get(&id)
+        {
+            let (shard, ufrag) = (up.shard, up.local.ice.ufrag.clone());
+            self.send_candidates(&id, &answered.mid, shard, &ufrag);
+        }
+        Ok(())
     }
 
     fn abort_offer(&mut self, id: &str) {
         self.send(&Outgoing::Abort { id });
     }
 
-    /// Accepts an offer: tells the shard, the group and the client. The error is for the client;
-    /// nothing has changed then.
-    fn publish(
+    /// Accepts an offer: tells the shard and the group. The error is for the client; nothing has
+    /// changed then.
+    pub(in super::super) fn publish(
         &mut self,
         id: &str,
         label: String,
         replace: Option<String>,
         sdp: &str,
-    ) -> Result<(), String> {
+    ) -> Result<Answered, String> {
         let group = self.group.clone().ok_or("join a group first")?;
         if self.streams.down.contains_key(id) {
             return Err("this id is that of a stream you receive".to_owned());
@@ -258,14 +280,53 @@ impl Session {
         {
             self.remove_peer(old.shard, old.peer);
         }
-        let answer = offer.answer(&stream.local);
-        self.send(&Outgoing::Answer { id, sdp: &answer });
-        if is_new || restart.is_some() {
-            let mid = offer.media.first().map_or("0", |media| media.mid.as_str());
-            self.send_candidates(id, mid, shard, &stream.local.ice.ufrag);
-        }
+        let mut accepted = offer.media.iter().filter(|media| media.codec.is_some());
+        let answered = Answered {
+            sdp: offer.answer(&stream.local),
+            mid: accepted
+                .next()
+                .map_or_else(|| "0".to_owned(), |media| media.mid.clone()),
+            is_new_path: is_new || restart.is_some(),
+        };
         self.streams.up.insert(id.to_owned(), stream);
-        Ok(())
+        Ok(answered)
+    }
+
+    /// The ufrag of the client that publishes a stream.
+    pub(in super::super) fn remote_ufrag(&self, id: &str) -> Option<String> {
+        let up = self.streams.up.get(id)?;
+        Some(up.remote.ice.ufrag.clone())
+    }
+
+    /// Where the server takes a stream, as candidates without `a=`.
+    pub(in super::super) fn candidates_of(&self, id: &str) -> Vec<String> {
+        let up = self.streams.up.get(id);
+        up.map_or_else(Vec::new, |up| {
+            self.candidates(up.shard, &up.local.ice.ufrag)
+        })
+    }
+
+    /// The publisher of a stream begins ICE anew, without an offer. Returns the server's new
+    /// credentials.
+    pub(in super::super) fn restart_published(
+        &mut self,
+        id: &str,
+        ice: IceCredentials,
+        candidates: Vec<String>,
+    ) -> Option<IceCredentials> {
+        let up = self.streams.up.get_mut(id)?;
+        up.local.ice = ice_credentials();
+        up.remote.ice = ice;
+        up.remote.candidates = candidates;
+        let (local, remote) = (up.local.ice.clone(), up.remote.clone());
+        let command = Command::UpdateUp {
+            peer: up.peer,
+            restart: Some((local.clone(), remote)),
+            tracks: up.configs(),
+        };
+        let shard = up.shard;
+        self.state.engine().send(shard, command);
+        Some(local)
     }
 
     /// The client ended one of its streams.
