@@ -5,6 +5,7 @@
 import {groupFrom, groupPath} from './logic/names.js';
 import {countText, text} from './text/text.js';
 import {byId, h, icon} from './ui/dom.js';
+import {dress} from './ui/language.js';
 
 const form = byId('go-form', HTMLFormElement);
 const input = byId('go-name', HTMLInputElement);
@@ -76,4 +77,4 @@ function card(group) {
     return item;
 }
 
-void listGroups();
+void dress().then(listGroups);

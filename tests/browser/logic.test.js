@@ -1,14 +1,23 @@
 /** The logic of the page, without a page. */
 
 import assert from 'node:assert/strict';
+import {readFile, readdir} from 'node:fs/promises';
+import {join} from 'node:path';
 import {describe, test} from 'node:test';
 import {ChatLog} from '../../static/app/logic/chatlog.js';
 import {readLine} from '../../static/app/logic/command.js';
 import {divideStage, fitGrid} from '../../static/app/logic/grid.js';
 import {splitLinks} from '../../static/app/logic/links.js';
 import {groupFrom, groupPath, initials} from '../../static/app/logic/names.js';
+import {asParameter, complete, findUser, firstParameter} from '../../static/app/logic/commands.js';
+import {parseExpiry} from '../../static/app/logic/expiry.js';
+import {markup} from '../../static/app/logic/markup.js';
 import {actionsFor, sortPeople} from '../../static/app/logic/people.js';
-import {ending, refusal} from '../../static/app/logic/refusal.js';
+import {sane} from '../../static/app/logic/preferences.js';
+import {ending, passes, refusal} from '../../static/app/logic/refusal.js';
+import {divide, placeTiles} from '../../static/app/logic/stage.js';
+import {LANGUAGES, pickLanguage} from '../../static/app/text/text.js';
+import {ROOT} from './harness/server.js';
 
 describe('the grid', () => {
     test('tiles never leave the box, and use most of it', () => {
@@ -162,5 +171,132 @@ describe('refusals', () => {
         assert.match(ending(null, 1006, '', true), /lost/);
         assert.match(ending(null, 1006, '', false), /does not answer/);
         assert.match(ending(null, 1002, 'unexpected message', true), /unexpected message/);
+    });
+});
+
+describe('the stage', () => {
+    const tile = (/** @type {string} */ key, /** @type {object} */ more = {}) =>
+        ({key, own: key === 'me', large: false, pinned: false, spoke: 0, ...more});
+    const faces = [tile('a'), tile('b', {spoke: 5}), tile('me')];
+    const keys = (/** @type {{key: string}[]} */ tiles) => tiles.map(({key}) => key).join('');
+
+    test('large is what is pinned, else what is to be read, else who speaks', () => {
+        assert.equal(keys(divide(faces, 'grid', 'b').large), 'abme');
+        assert.equal(keys(divide(faces, 'speaker', 'b').large), 'b');
+        assert.equal(keys(divide(faces, 'speaker', null).large), 'a');
+        const screen = [...faces, tile('s', {large: true})];
+        assert.equal(keys(divide(screen, 'speaker', 'b').large), 's');
+        assert.equal(keys(divide(screen, 'grid', 'b').rest), 'abme');
+        assert.equal(keys(divide([...screen, tile('p', {pinned: true})], 'grid', null).large), 'p');
+    });
+
+    test('tiles do not overlap, and none is too small to see', () => {
+        for (const [width, height] of /** @type {[number, number][]} */ ([[1280, 640], [380, 700]])) {
+            for (const layout of /** @type {const} */ (['grid', 'speaker'])) {
+                const tiles = Array.from({length: 60}, (_, at) => tile(`t${at}`, {spoke: at}));
+                const {places, hidden} = placeTiles(tiles, {width, height, gap: 10, layout, speaker: 't3'});
+                assert.equal(places.size + hidden, 60);
+                const all = [...places.values()];
+                for (const [at, one] of all.entries()) {
+                    assert.ok(one.width >= 84 && one.x >= 0 && one.y >= 0
+                        && one.x + one.width <= width + 1 && one.y + one.height <= height + 1);
+                    assert.ok(all.slice(at + 1).every((two) => one.x + one.width <= two.x
+                        || two.x + two.width <= one.x || one.y + one.height <= two.y
+                        || two.y + two.height <= one.y));
+                }
+                if (hidden)
+                    assert.ok(places.has('t59'), 'who spoke last is not the one who is left out');
+            }
+        }
+    });
+});
+
+describe('commands', () => {
+    const users = {1: {username: 'Ann Lee'}, 2: {username: 'Anna'}, 3: {username: 'Bob'}};
+
+    test('names may be quoted, or begun', () => {
+        assert.deepEqual(firstParameter('"Ann Lee" hi there'), ['Ann Lee', 'hi there']);
+        assert.deepEqual(firstParameter('bob hi'), ['bob', 'hi']);
+        assert.equal(asParameter('Ann Lee'), '"Ann Lee"');
+        assert.equal(findUser(users, 'Ann Lee'), '1');
+        assert.equal(findUser(users, 'bo'), '3');
+        assert.equal(findUser(users, 'ann'), null, 'two begin so');
+        assert.equal(findUser(users, ''), null);
+    });
+
+    test('are completed, as far as one may use them', () => {
+        const values = (/** @type {string} */ line, /** @type {string[]} */ permissions) =>
+            complete(line, permissions, ['Ann Lee', 'Anna']).map(({value}) => value);
+        assert.deepEqual(values('/ki', ['message']), []);
+        assert.deepEqual(values('/ki', ['op']), ['/kick ']);
+        assert.deepEqual(values('/kick an', ['op']), ['/kick "Ann Lee" ', '/kick Anna ']);
+        assert.deepEqual(values('/kick "Ann L', ['op']), ['/kick "Ann Lee" ']);
+        assert.deepEqual(values('/me an', ['message']), []);
+        assert.deepEqual(values('hello', ['message']), []);
+    });
+
+    test('times from now', () => {
+        const now = new Date('2026-01-01T00:00:00Z');
+        assert.equal(parseExpiry('2h', now)?.toISOString(), '2026-01-01T02:00:00.000Z');
+        assert.equal(parseExpiry('1d', now)?.toISOString(), '2026-01-02T00:00:00.000Z');
+        assert.equal(parseExpiry('2026-03-01', now)?.getUTCMonth(), 2);
+        assert.equal(parseExpiry('soon', now), null);
+        assert.equal(parseExpiry('12', now), null);
+    });
+});
+
+test('code in messages', () => {
+    const kinds = (/** @type {string} */ message) =>
+        markup(message).map(({kind, text}) => `${kind}:${text}`);
+    assert.deepEqual(kinds('a `b` c'), ['text:a ', 'code:b', 'text: c']);
+    assert.deepEqual(kinds('a\n```js\nlet x;\ny\n```\nb'), ['text:a', 'block:let x;\ny', 'text:b']);
+    assert.deepEqual(kinds('`https://a.example/`'), ['code:https://a.example/']);
+    assert.deepEqual(kinds('``` `'), ['text:``` `']);
+});
+
+test('settings that another version wrote are taken as far as they make sense', () => {
+    assert.deepEqual(sane({layout: 'speaker', send: 'enormous', mirror: 'yes', hideSelf: true, x: 1}),
+        {layout: 'speaker', hideSelf: true});
+    assert.deepEqual(sane(null), {});
+    assert.deepEqual(sane('nonsense'), {});
+});
+
+test('a seat that our lost self still has is waited for', () => {
+    assert.ok(passes('duplicate-username', '') && passes('', 'too many users'));
+    assert.ok(!passes('', 'not authorised'));
+});
+
+describe('languages', async () => {
+    const {en} = await import('../../static/app/text/en.js');
+    const holes = (/** @type {string} */ words) => (words.match(/\{[\w-]+\}/g) ?? []).sort();
+
+    for (const language of Object.keys(LANGUAGES)) {
+        test(`${language} has every text, with the same places to fill in`, async () => {
+            const table = (await import(`../../static/app/text/${language}.js`))[language];
+            assert.deepEqual(Object.keys(table).sort(), Object.keys(en).sort());
+            for (const [key, words] of Object.entries(en)) {
+                assert.deepEqual(holes(table[key]), holes(words), key);
+                assert.equal(table[key] === '', words === '', `${key} is empty`);
+            }
+        });
+    }
+
+    test('the choice wins, then the browser, then English', () => {
+        assert.equal(pickLanguage('de', ['fr']), 'de');
+        assert.equal(pickLanguage('', ['tlh', 'fr-CA', 'de']), 'fr');
+        assert.equal(pickLanguage('', ['tlh']), 'en');
+    });
+
+    test('pages say the same as the table, and nothing besides', async () => {
+        const folder = join(ROOT, 'static');
+        for (const file of (await readdir(folder)).filter((name) => name.endsWith('.html'))) {
+            const page = await readFile(join(folder, file), 'utf8');
+            for (const [, key, words] of page.matchAll(/data-text="([^"]+)"[^>]*>([^<]*)</g))
+                assert.equal(words, /** @type {any} */ (en)[key ?? ''], `${key} in ${file}`);
+            for (const [, key, words] of page.matchAll(/data-label="([^"]+)" aria-label="([^"]*)"/g))
+                assert.equal(words, /** @type {any} */ (en)[key ?? ''], `${key} in ${file}`);
+            assert.doesNotMatch(page, /\son\w+=|<style|style=|<script(?! type="module" src=)/,
+                `nothing inline in ${file}`);
+        }
     });
 });

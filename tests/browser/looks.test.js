@@ -1,27 +1,35 @@
-/** Pictures of every view, to be looked at by people; and that nothing is cut off in them. */
+/**
+ * Pictures of every view, to be looked at by people; that nothing is cut off in them, and that
+ * axe finds nothing that would keep somebody out.
+ */
 
 import assert from 'node:assert/strict';
 import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {after, before, describe, test} from 'node:test';
 import {launch} from './harness/browsers.js';
+import {crowd} from './harness/crowd.js';
+import {barriers, cutOff} from './harness/examine.js';
 import {Person} from './harness/person.js';
 import {until} from './harness/poll.js';
 import {GROUPS, ROOT, Server} from './harness/server.js';
 
 const ARTEFACTS = join(ROOT, 'artefacts');
-const WINDOWS = {desktop: {width: 1280, height: 800}, phone: {width: 390, height: 844}};
+const WINDOWS = {desktop: {width: 1440, height: 900}, tablet: {width: 820, height: 1180},
+    phone: {width: 390, height: 844}};
+
+/** @typedef {keyof typeof WINDOWS} WindowName */
 
 /**
- * Takes a picture of a page in both windows and both themes.
+ * Takes a picture of a page in all windows and both themes, and examines it.
  *
  * @param {Person} person
  * @param {string} view
- * @param {(window: keyof typeof WINDOWS) => Promise<unknown>} [prepare]
+ * @param {(window: WindowName) => Promise<unknown>} [prepare]
  */
 async function show(person, view, prepare) {
     const {page} = person;
-    for (const name of /** @type {(keyof typeof WINDOWS)[]} */ (Object.keys(WINDOWS))) {
+    for (const name of /** @type {WindowName[]} */ (Object.keys(WINDOWS))) {
         await page.setViewport(WINDOWS[name]);
         await prepare?.(name);
         for (const value of ['light', 'dark']) {
@@ -30,114 +38,140 @@ async function show(person, view, prepare) {
                 {name: 'prefers-reduced-motion', value: 'reduce'}]);
             await page.screenshot(
                 {path: /** @type {`${string}.png`} */ (join(ARTEFACTS, `${view}-${name}-${value}.png`))});
+            assert.deepEqual(await barriers(page), [], `${view} on a ${name}, ${value}`);
         }
         assert.deepEqual(await cutOff(page), [], `${view} on a ${name}`);
     }
     await page.setViewport(WINDOWS.desktop);
 }
 
-/**
- * What sticks out of the window sideways, and buttons whose words do not fit.
- *
- * @param {import('puppeteer-core').Page} page
- */
-function cutOff(page) {
-    return page.evaluate(() => {
-        const wrong = [];
-        if (document.documentElement.scrollWidth > innerWidth)
-            wrong.push(`the page is ${document.documentElement.scrollWidth} wide`);
-        for (const element of document.querySelectorAll('button, input, select, textarea, h1, .tile')) {
-            if (!element.checkVisibility())
-                continue;
-            const {left, right, width} = element.getBoundingClientRect();
-            const label = element.querySelector('.control-label, .toggle-label') ?? element;
-            const name = element.id || element.className;
-            if (left < -1 || right > innerWidth + 1 || width < 1)
-                wrong.push(`${name} is at ${left} to ${right}`);
-            else if (element instanceof HTMLButtonElement && label.scrollWidth > label.clientWidth + 1)
-                wrong.push(`the words of ${name} do not fit`);
-        }
-        return wrong;
-    });
-}
-
-describe('looks', {timeout: 240_000}, () => {
+describe('how it looks', {timeout: 300_000}, () => {
     /** @type {Server} */
     let server;
     /** @type {import('puppeteer-core').Browser} */
     let browser;
     /** @type {Person} */
-    let ada;
-    /** @type {Person[]} */
-    let others;
+    let olga;
 
     before(async () => {
         await mkdir(ARTEFACTS, {recursive: true});
-        server = await Server.start({...GROUPS, tiny: {...GROUPS['tiny'], 'max-clients': 10}});
+        server = await Server.start({...GROUPS, empty: GROUPS['lounge'] ?? {}});
         browser = await launch('chromium');
-        ada = await Person.at('olga', browser);
-        others = await Promise.all(['Grace Hopper', 'Émilie du Châtelet', 'Rosalind']
-            .map((name) => Person.at(name, browser)));
+        olga = await Person.at('olga', browser);
     });
     after(async () => {
         await browser?.close();
         await server?.stop();
     });
 
-    test('the form in front of a meeting, and a refusal', async () => {
-        await ada.page.goto(server.page('lounge'));
-        await ada.page.waitForSelector('#join:not([aria-busy])');
-        await show(ada, 'join');
-        await ada.tryToJoin(server.page('lounge'), {password: 'guess'});
-        await ada.sees(/do not fit together/);
-        await show(ada, 'refused');
+    /** @param {Person} person @param {number} count */
+    const pictures = (person, count) => until(`${count} pictures`, async () =>
+        (await person.page.$$('.tile.has-video')).length >= count, 60_000);
+
+    test('before joining', async () => {
+        await olga.page.setViewport(WINDOWS.desktop);
+        await olga.page.goto(server.page('lounge'));
+        await olga.page.waitForSelector('#join:not([aria-busy])');
+        await show(olga, 'join');
+        const ask = await olga.page.$('#preview-ask');
+        if (await ask?.isVisible())
+            await ask?.click();
+        await until('own picture', () => olga.page.$eval('#preview-video', (video) =>
+            /** @type {HTMLVideoElement} */ (video).videoWidth > 0));
+        await olga.page.click('#join-devices summary');
+        await show(olga, 'preview');
     });
 
     test('alone', async () => {
-        await ada.join(server.page('lounge'), {password: 'op-secret', microphone: false, camera: false});
-        await show(ada, 'alone', async (window) => {
-            if (window === 'phone')
-                await ada.page.click('#control-chat');
-        });
+        await olga.join(server.page('empty'), {password: 'op-secret', camera: false});
+        await olga.page.keyboard.press('c');
+        await show(olga, 'alone');
+        await olga.leave();
+        await olga.sees(/You left the meeting/);
+        await show(olga, 'left');
     });
 
-    test('a meeting of several', async () => {
-        const [grace, emilie, rosalind] = /** @type {[Person, Person, Person]} */ (others);
-        await grace.join(server.page('lounge'));
-        await emilie.join(server.page('lounge'), {camera: false});
-        await rosalind.join(server.page('lounge'));
-        await ada.page.click('#control-cam');
-        for (const name of ['Grace Hopper', 'Rosalind', 'You'])
-            await until(`picture of ${name}`, () => ada.look(name));
-        await grace.say('Good morning! The agenda is at https://example.org/agenda');
-        await emilie.say('Thank you.');
-        await emilie.say('My camera stays off today, the light is dreadful here.');
-        await ada.say('No problem at all.');
-        await rosalind.say('/me waves');
+    test('two people, then six: stage, chat, people, menus, settings', async () => {
+        const first = await crowd(browser, server.url, 'lounge', 1);
+        await olga.join(server.page('lounge'), {password: 'op-secret', microphone: false});
+        await pictures(olga, 2);
+        await olga.page.keyboard.press('c');
+        await show(olga, 'two');
+        await crowd(browser, server.url, 'lounge', 5);
+        await first.close();
+        await pictures(olga, 6);
+        const ben = await Person.at('Ben', browser);
+        await ben.join(server.page('lounge'), {microphone: false, camera: false});
+        await ben.say('Good morning! The agenda is at https://example.org/agenda');
+        await ben.say('And this is how to build it: `make run`, or');
+        await ben.page.focus('#chat-input');
+        for (const line of ['```', 'git clone …', 'make test']) {
+            await ben.page.keyboard.type(line);
+            await ben.page.keyboard.down('Shift');
+            await ben.page.keyboard.press('Enter');
+            await ben.page.keyboard.up('Shift');
+        }
+        await ben.say('```');
+        await olga.say('/me reads along');
+        await olga.say('Thank you, Ben. Shall we begin?');
+        await ben.say('/msg olga My camera is broken, sorry.');
         await until('the last message', async () =>
-            (await ada.messages()).includes('Rosalind waves'));
-        await until('the notices gone', async () => (await ada.notices()).length === 0, 30_000);
-        await show(ada, 'meeting', async (window) => {
+            (await olga.messages()).includes('My camera is broken, sorry.'));
+        await until('the notices gone', async () => (await olga.notices()).length === 0, 30_000);
+        await show(olga, 'six', async (window) => {
+            await olga.openPanel('chat');
             if (window === 'phone')
-                await ada.page.click('#control-chat');
-            else
-                await ada.openPanel('chat');
+                await olga.page.click('#control-chat');
         });
-        await show(ada, 'chat', () => ada.openPanel('chat'));
-        await show(ada, 'people', () => ada.openPanel('people'));
-        await show(ada, 'menu', async () => {
-            await ada.openPanel('people');
-            await ada.page.click('button[aria-label="Actions for Rosalind"]');
+        await show(olga, 'chat', () => olga.openPanel('chat'));
+        await show(olga, 'people', () => olga.openPanel('people'));
+        await show(olga, 'menu', async () => {
+            await olga.openPanel('people');
+            await olga.page.click('button[aria-label="Actions for Ben"]');
         });
-        await ada.page.keyboard.press('Escape');
-        await ada.page.click('#control-people');
-        await show(ada, 'stage');
+        await olga.page.keyboard.press('Escape');
+        await olga.page.click('#people-invite');
+        await olga.page.click('#invite-form button[type=submit]');
+        await olga.page.waitForSelector('#invite-list .entry');
+        await show(olga, 'invite');
+        await olga.closeDialog();
+        await olga.more('Settings');
+        await show(olga, 'settings');
+        await olga.closeDialog();
+        await olga.more('Statistics');
+        await show(olga, 'statistics');
+        await olga.closeDialog();
+        await olga.more('Help');
+        await show(olga, 'help');
+        await olga.closeDialog();
+        await olga.page.keyboard.press('p');
+        await olga.page.click('#control-more');
+        await show(olga, 'more', async () => {
+            // A menu closes when the window changes.
+            if (!await olga.page.$('.menu'))
+                await olga.page.click('#control-more');
+        });
+        await olga.page.keyboard.press('Escape');
+    });
+
+    test('twenty people, in a grid and with one of them large', async () => {
+        await crowd(browser, server.url, 'seminar', 19);
+        await olga.leave();
+        await olga.join(server.page('seminar'), {password: 'op-secret', microphone: false});
+        await pictures(olga, 20);
+        await until('the notices gone', async () => (await olga.notices()).length === 0, 30_000);
+        if (await olga.page.$('#panel-chat:not([hidden])'))
+            await olga.page.keyboard.press('c');
+        await show(olga, 'twenty');
+        await olga.more('Speaker view');
+        await show(olga, 'speaker');
+        await olga.more('Speaker view');
     });
 
     test('the first page, with people in a meeting, and the one that leads nowhere', async () => {
         const guest = await Person.at('guest', browser);
         await guest.page.goto(`${server.url}/`);
-        await guest.sees(/The Lounge[^]*4 people here/);
+        await guest.sees(/The Lounge[^]*people here/);
         await show(guest, 'landing');
         await guest.page.goto(server.page('nowhere'));
         await show(guest, 'missing');

@@ -7,7 +7,7 @@ import {splitLinks} from './links.js';
  */
 
 /** Blocks between lines of three backticks, or words between single ones. */
-const CODE = /```[^\S\n]*\w*\n([^]*?)\n?```|`([^`\n]+)`/g;
+const CODE = /```[^\S\n]*\w*\n([^]*?)\n?```|(?<!`)`([^`\n]+)`(?!`)/g;
 
 /**
  * @param {string} message

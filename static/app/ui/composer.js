@@ -121,7 +121,6 @@ export class Composer {
             hint && h('span', {class: 'completion-hint'}, ` ${hint}`)),
         help && h('span', {class: 'completion-help'}, text(help)))));
         this.list.hidden = offers.length === 0;
-        this.input.setAttribute('aria-expanded', String(offers.length > 0));
         this.choose(-1);
     }
 
@@ -152,7 +151,6 @@ export class Composer {
     /** @private */
     close() {
         this.list.hidden = true;
-        this.input.setAttribute('aria-expanded', 'false');
         this.choose(-1);
     }
 

@@ -56,7 +56,7 @@ export class Controls {
         const {media} = this;
         const denied = !this.session.permissions.includes('present');
         show(this.mic, media.microphoneOn, denied, media.microphoneOn ? 'mic' : 'mic-off',
-            text(media.microphoneOn ? 'control.mute' : 'control.unmute'));
+            text(media.microphoneOn ? 'control.mute' : 'control.unmute'), text('control.mic.short'));
         show(this.cam, media.cameraOn, denied, media.cameraOn ? 'camera' : 'camera-off',
             text(media.cameraOn ? 'control.cam.off' : 'control.cam.on'),
             text('control.cam.short'));

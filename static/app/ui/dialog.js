@@ -46,7 +46,7 @@ export function openDialog(title, ...body) {
         h('div', {class: 'dialog-head'}, h('h2', {id}, title),
             h('button', {type: 'button', class: 'icon-button', 'aria-label': text('dialog.close'),
                 onclick: () => dialog.close()}, icon('close'))),
-        h('div', {class: 'dialog-body'}, ...body));
+        h('div', {class: 'dialog-body', tabindex: '0', role: 'group', 'aria-labelledby': id}, ...body));
     show(dialog);
     return dialog;
 }

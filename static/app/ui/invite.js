@@ -90,6 +90,7 @@ export class Invitations {
             return;
         }
         this.list.querySelector(`[data-token="${CSS.escape(token.token)}"]`)?.remove();
+        this.list.querySelector('.note')?.remove();
         this.list.prepend(entry);
         if (new Date(token.expires ?? 0) > new Date())
             entry.querySelector('input')?.select();

@@ -6,6 +6,7 @@ import {settings} from '../settings.js';
 /** Where a text goes, by the attribute that names it. */
 const PLACES = {
     'data-label': 'aria-label', 'data-placeholder': 'placeholder', 'data-title': 'title',
+    'data-short-text': 'data-short',
 };
 
 /** Chooses and loads the language, and fills in the page. Also sets the theme. */

@@ -37,7 +37,7 @@ export class Stage {
             // One's own face comes last; others stay where they are, or their videos would stop.
             const own = options.own && !options.screen ? null
                 : [...this.tiles.values()].find((other) => other !== tile && other.own && !other.large);
-            this.element.insertBefore(tile.element, own?.element ?? this.more);
+            this.element.insertBefore(tile.element, own?.element ?? this.empty);
             this.layout();
         }
         return tile;

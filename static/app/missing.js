@@ -1,0 +1,5 @@
+/** The page for addresses that lead nowhere, in the reader's language. */
+
+import {dress} from './ui/language.js';
+
+void dress();
