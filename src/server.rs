@@ -106,14 +106,16 @@ impl Server {
         let signal = signal::State::new(Arc::clone(&registry), Arc::clone(&engine), events);
         let source = Arc::clone(&ice_servers);
         signal.set_rtc_configuration(move || source.configuration(Timestamp::now()));
-        let router = web::router(web::State::new(
+        let web = web::State::new(
             Arc::clone(&registry),
             Arc::clone(&signal),
             Arc::clone(&settings),
             files,
             config.redirect.clone(),
             certificate.is_some(),
-        ));
+        );
+        let audit = config.data_folder.join("var/audit.jsonl");
+        let router = web::router(web.with_audit(audit));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());

@@ -1,5 +1,6 @@
 //! Who someone is: passwords and tokens, checked so that it costs no one else anything.
 
+mod administrator;
 mod hashing;
 mod penalty;
 

@@ -1,11 +1,13 @@
 //! All groups: found by name, loaded from their files, and kept in step with them.
 
 mod ban;
+mod edit;
 mod file;
 mod join;
 mod load;
 
 pub use ban::{BanRequest, Banned};
+pub use edit::EditError;
 use file::Seen;
 pub(super) use file::Source;
 pub use join::{JoinError, Newcomer};
@@ -96,6 +98,14 @@ impl Registry {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// Those in which someone is, sorted by name.
+    pub fn populated(&self) -> Vec<Arc<Group>> {
+        let mut groups = self.loaded();
+        groups.retain(|group| group.client_count() > 0);
+        groups.sort_by(|a, b| a.name().cmp(b.name()));
+        groups
     }
 
     /// The group if it is in memory, whatever became of its file.

@@ -16,6 +16,7 @@ mod notices;
 mod session;
 mod socket;
 mod state;
+mod statistics;
 mod stream;
 mod token;
 mod user_action;
@@ -24,4 +25,7 @@ mod whip;
 
 pub use socket::{Remote, limit, serve};
 pub use state::{Limits, State};
+pub use statistics::{
+    ClientStatistics, DownTrackStatistics, GroupStatistics, StreamStatistics, UpTrackStatistics,
+};
 pub use whip::{Created, Patched, WhipError};

@@ -49,12 +49,25 @@ pub struct State {
     limits: Limits,
     rtc_configuration: RwLock<RtcConfiguration>,
     /// Who is told of a peer connection.
-    peers: Mutex<HashMap<PeerId, Arc<Mailbox>>>,
+    peers: Mutex<HashMap<PeerId, Followed>>,
     connections: Mutex<Connections>,
     /// The last connection ended.
     empty: Notify,
     next_connection: AtomicU64,
     publications: Publications,
+}
+
+/// A peer connection, and whose it is.
+#[derive(Debug)]
+pub(super) struct Followed {
+    /// Where its client is told what becomes of it.
+    pub(super) mailbox: Arc<Mailbox>,
+    /// The name of the group.
+    pub(super) group: String,
+    /// The client's id.
+    pub(super) client: String,
+    /// The stream's id on the wire.
+    pub(super) stream: String,
 }
 
 struct RtcConfiguration(Arc<dyn Fn() -> Value + Send + Sync>);
@@ -172,7 +185,7 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn peers(&self) -> MutexGuard<'_, HashMap<PeerId, Arc<Mailbox>>> {
+    pub(super) fn peers(&self) -> MutexGuard<'_, HashMap<PeerId, Followed>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,9 +203,14 @@ impl State {
         }
     }
 
-    /// From now on `mailbox` is told what becomes of `peer`.
-    pub(super) fn follow_peer(&self, peer: PeerId, mailbox: &Arc<Mailbox>) {
-        self.peers().insert(peer, Arc::clone(mailbox));
+    /// From now on the client is told what becomes of `peer`.
+    pub(super) fn follow_peer(&self, peer: PeerId, followed: Followed) {
+        self.peers().insert(peer, followed);
+    }
+
+    /// The server takes its leave.
+    pub fn is_shutting_down(&self) -> bool {
+        self.connections().shutting_down
     }
 
     /// No one wants to know of `peer` any more.
@@ -245,7 +263,7 @@ async fn follow(state: Weak<State>, mut events: mpsc::UnboundedReceiver<(ShardId
             // These the engine keeps to itself.
             Event::Stats { .. } | Event::Relay { .. } => continue,
         };
-        let mailbox = state.peers().get(&peer).cloned();
+        let mailbox = state.peers().get(&peer).map(|one| Arc::clone(&one.mailbox));
         if let Some(mailbox) = mailbox {
             mailbox.push(Notice::Peer(peer, change));
         }

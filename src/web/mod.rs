@@ -1,6 +1,7 @@
-//! The web server: pages, static files, status, and the door to the WebSocket.
+//! The web server: pages, static files, status, the HTTP API, and the door to the WebSocket.
 
 mod address;
+mod api;
 mod file;
 mod files;
 mod front;
@@ -20,6 +21,7 @@ use crate::signal;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the web server serves from. Cheap to clone.
@@ -34,6 +36,7 @@ struct Inner {
     files: Files,
     redirect: Option<String>,
     tls: bool,
+    audit: api::Audit,
 }
 
 impl State {
@@ -53,7 +56,21 @@ impl State {
             files,
             redirect,
             tls,
+            audit: api::Audit::default(),
         }))
+    }
+
+    /// Keeps a log of what is changed by the API in a file.
+    #[must_use]
+    pub fn with_audit(mut self, file: PathBuf) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.audit = api::Audit(Some(file));
+        }
+        self
+    }
+
+    fn audit(&self) -> &api::Audit {
+        &self.0.audit
     }
 
     fn registry(&self) -> &Arc<Registry> {
@@ -86,6 +103,7 @@ pub fn router(state: State) -> Router {
     Router::new()
         .route("/ws", any(socket::socket))
         .route("/public-groups.json", get(pages::public_groups))
+        .route("/galene-api/{*path}", any(api::serve))
         .fallback(pages::page)
         .layer(from_fn_with_state(state.clone(), whip::whip))
         .layer(from_fn_with_state(state.clone(), front::front))

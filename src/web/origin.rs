@@ -17,6 +17,25 @@ pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> 
 /// Whether a page may use the WebSocket: one of this server, under any of its names, or one of
 /// an origin in `allowOrigin`. Programs send no origin.
 pub(super) fn is_allowed(settings: &Settings, host: Option<&str>, headers: &HeaderMap) -> bool {
+    is_among(&settings.allow_origin, settings, host, headers)
+}
+
+/// Whether a page may use the HTTP API: one of this server, under any of its names, or one of an
+/// origin in `allowAdminOrigin`. Programs send no origin.
+pub(super) fn is_allowed_to_administer(
+    settings: &Settings,
+    host: Option<&str>,
+    headers: &HeaderMap,
+) -> bool {
+    is_among(&settings.allow_admin_origin, settings, host, headers)
+}
+
+fn is_among(
+    allowed: &[String],
+    settings: &Settings,
+    host: Option<&str>,
+    headers: &HeaderMap,
+) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
     };
@@ -26,7 +45,7 @@ pub(super) fn is_allowed(settings: &Settings, host: Option<&str>, headers: &Head
     let listed = |allowed: &String| {
         allowed == "*" || allowed.trim_end_matches('/').eq_ignore_ascii_case(origin)
     };
-    if settings.allow_origin.iter().any(listed) {
+    if allowed.iter().any(listed) {
         return true;
     }
     let Some((_, origin_host)) = origin.split_once("://") else {

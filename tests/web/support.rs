@@ -114,10 +114,21 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
 pub(crate) const HOST: &str = "meet.test:8443";
 
 pub(crate) async fn request_over(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    request_with_body(stream, method, path, headers, &[]).await
+}
+
+/// Says how long the body is, unless there is none.
+pub(crate) async fn request_with_body(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
+    body: &[u8],
 ) -> Answer {
     let mut text = format!("{method} {path} HTTP/1.1\r\n");
     if !headers
@@ -135,9 +146,14 @@ pub(crate) async fn request_over(
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
+    if !body.is_empty() {
+        text += &format!("Content-Length: {}\r\n", body.len());
+    }
     text += "\r\n";
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(body);
     let exchange = async {
-        stream.write_all(text.as_bytes()).await.expect("writing");
+        stream.write_all(&bytes).await.expect("writing");
         let mut bytes = Vec::new();
         // A connection that was upgraded stays open: its headers are enough.
         while !(is_upgraded(&bytes) && header_end(&bytes).is_some()) {

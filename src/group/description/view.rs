@@ -35,6 +35,12 @@ impl Description {
         }
     }
 
+    /// Why some of its keys are of no use; empty if all are good.
+    pub fn key_faults(&self) -> Vec<String> {
+        let faults = super::super::jwt::warnings(&self.auth_keys);
+        faults.into_iter().map(|(_, fault)| fault).collect()
+    }
+
     /// Whether it says nothing that [`Self::sanitised`] leaves out.
     pub fn is_sanitised(&self) -> bool {
         self.sanitised() == *self

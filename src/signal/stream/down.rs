@@ -257,7 +257,7 @@ impl Session {
             offered: None,
             pending: None,
         };
-        self.state.follow_peer(down.peer, &self.mailbox);
+        self.follow_peer(down.peer, &stream.id);
         let command = Command::AddDown {
             peer: down.peer,
             source: stream.peer,

@@ -21,11 +21,13 @@ pub(super) use up::{Answered, OfferIn};
 
 use super::message::Outgoing;
 use super::session::Session;
+use super::state::Followed;
 use crate::group::PeerChange;
 use crate::net::ShardId;
 use crate::shard::{Command, PeerId};
 use down::DownStream;
 use std::collections::HashMap;
+use std::sync::Arc;
 use up::UpStream;
 
 /// The streams of one client, by their ids on the wire.
@@ -38,6 +40,18 @@ pub(super) struct Streams {
 }
 
 impl Session {
+    /// From now on this client is told what becomes of `peer`, which carries `stream`.
+    fn follow_peer(&self, peer: PeerId, stream: &str) {
+        let group = self.group.as_ref().map(|group| group.name().to_owned());
+        let followed = Followed {
+            mailbox: Arc::clone(&self.mailbox),
+            group: group.unwrap_or_default(),
+            client: self.id.clone(),
+            stream: stream.to_owned(),
+        };
+        self.state.follow_peer(peer, followed);
+    }
+
     fn remove_peer(&self, shard: ShardId, peer: PeerId) {
         self.state.forget_peer(peer);
         self.state.engine().send(shard, Command::Remove { peer });

@@ -236,7 +236,7 @@ impl Session {
         // The shard is told before the group: those who are offered the stream name its peer.
         let tracks = stream.configs();
         if is_new {
-            self.state.follow_peer(peer, &self.mailbox);
+            self.follow_peer(peer, id);
             let local = stream.local.ice.clone();
             let remote = offer.remote.clone();
             engine.send(

@@ -1,0 +1,166 @@
+//! What those inside notice, and what is told of them.
+
+use crate::client::Place;
+use crate::harness::Client;
+use serde_json::{Value, json};
+
+const GROUP: &str = ".groups/watch";
+
+impl Place {
+    /// A client that has shaken hands.
+    pub(crate) async fn greet(&self, id: &str) -> Client {
+        let url = format!("ws://{}/ws", self.server.address());
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let mut client = Client {
+            socket,
+            id: id.into(),
+            username: String::new(),
+        };
+        client
+            .send(json!({"type": "handshake", "version": ["2"], "id": id}))
+            .await;
+        assert_eq!(client.next().await["type"], "handshake");
+        client
+    }
+
+    /// A member of the group `watch` that was told everything.
+    pub(crate) async fn member(&self, id: &str, username: &str, password: &str) -> Client {
+        let mut client = self.greet(id).await;
+        let joined = client.join("watch", username, password).await;
+        assert_eq!(joined["kind"], "join", "{joined}");
+        client.settle().await;
+        client
+    }
+
+    /// The lines of the audit log.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.site.path("data/var/audit.jsonl"));
+        let text = text.unwrap_or_default();
+        let lines = text.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().expect("JSON lines")
+    }
+}
+
+#[tokio::test]
+async fn members_are_told_of_a_change_at_once() {
+    let place = Place::start().await;
+    let mut fred = place.member("f", "fred", "fred").await;
+    let put = place.ask("PUT", ".groups/watch/.users/fred");
+    let put = put.json(r#"{"permissions": "op"}"#);
+    assert_eq!(put.status().await, 204);
+    let told = fred.until(|message| message["type"] == "joined").await;
+    assert_eq!(told["kind"], "change");
+    let permissions = told["permissions"].as_array().expect("permissions");
+    assert!(permissions.contains(&"op".into()), "{told}");
+
+    let put = place.ask("PUT", GROUP).json(r#"{"displayName": "Night"}"#);
+    assert_eq!(put.status().await, 204);
+    let named = |message: &Value| message["status"]["displayName"] == "Night";
+    fred.until(named).await;
+}
+
+#[tokio::test]
+async fn what_the_api_sets_lets_people_in() {
+    let place = Place::start().await;
+    let password = ".groups/watch/.users/carrot/.password";
+    let put = place.ask("PUT", ".groups/watch/.users/carrot");
+    let put = put.json(r#"{"permissions": "present"}"#);
+    assert_eq!(put.status().await, 201);
+    let post = place
+        .ask("POST", password)
+        .body("text/plain", "ironfounders\u{e9}");
+    assert_eq!(post.status().await, 204);
+    place.member("c", "carrot", "ironfounders\u{e9}").await;
+
+    let tokens = ".groups/watch/.tokens/";
+    let body =
+        r#"{"username": "guest", "permissions": ["present"], "expires": "2099-01-01T00:00:00Z"}"#;
+    let made = place.ask("POST", tokens).json(body).send().await;
+    let token = made.header("location").expect("a token");
+    let join = json!({"type": "join", "kind": "join", "group": "watch", "token": token});
+    let mut guest = place.greet("g").await;
+    guest.send(join.clone()).await;
+    let joined = guest.next().await;
+    assert_eq!(
+        (&joined["kind"], &joined["username"]),
+        (&"join".into(), &"guest".into())
+    );
+
+    let path = format!("{tokens}{token}");
+    assert_eq!(place.ask("DELETE", &path).status().await, 204);
+    let mut late = place.greet("l").await;
+    late.send(join).await;
+    assert_eq!(late.next().await["value"], "not authorised");
+}
+
+#[tokio::test]
+async fn figures_name_groups_and_clients() {
+    let place = Place::start().await;
+    let mut fred = place.member("f", "fred", "fred").await;
+    let _vimes = place.member("v", "vimes", "vimes").await;
+    let stats = || async { place.ask("GET", ".stats").send().await.json() };
+    assert_eq!(
+        stats().await,
+        json!([{"name": "watch", "clients": [{"id": "f"}, {"id": "v"}]}])
+    );
+    // One who sends is seen to send.
+    let sdp = include_str!("../fixtures/sdp/chromium-audio-video.sdp");
+    let offer = json!({"type": "offer", "id": "camera", "label": "camera",
+                       "source": "f", "username": "fred", "sdp": sdp});
+    fred.send(offer).await;
+    fred.until(|message| message["type"] == "answer").await;
+    let up = stats().await[0]["clients"][0]["up"].clone();
+    assert_eq!(up[0]["id"], "camera", "{up}");
+    for track in up[0]["tracks"].as_array().expect("tracks") {
+        for figure in ["bitrate", "maxBitrate", "loss", "jitter"] {
+            assert!(track[figure].is_number(), "{figure} in {track}");
+        }
+    }
+    assert_eq!(up[0]["tracks"].as_array().map(Vec::len), Some(2), "{up}");
+}
+
+#[tokio::test]
+async fn the_audit_log_says_who_changed_what() {
+    let place = Place::start().await;
+    let put = |path| place.ask("PUT", path);
+    assert_eq!(put(GROUP).json("{}").status().await, 204);
+    assert_eq!(put(GROUP).json("{").status().await, 400);
+    assert_eq!(place.ask("GET", GROUP).status().await, 200);
+    let own = ".groups/watch/.users/fred/.password";
+    let own = place.ask_bare("POST", own).basic("fred", "fred");
+    assert_eq!(own.body("text/plain", "hush").status().await, 204);
+    let delete = place.ask_bare("DELETE", ".groups/watch/.tokens/tick");
+    assert_eq!(delete.bearer("watchadmin").status().await, 204);
+
+    let mut lines = place.audit();
+    for line in &mut lines {
+        let fields = line.as_object_mut().expect("an object");
+        let time = fields.remove("time").expect("a time");
+        let time: Result<jiff::Timestamp, _> = time.as_str().unwrap_or_default().parse();
+        assert!(time.is_ok(), "{line}");
+        let fields = line.as_object_mut().expect("an object");
+        let address = fields.remove("address").expect("an address");
+        assert!(
+            address
+                .as_str()
+                .is_some_and(|text| text.starts_with("127.1."))
+        );
+    }
+    let line = |user: &str, rank: &str, method: &str, path: &str| {
+        json!({"user": user, "rank": rank, "method": method, "status": 204,
+               "path": format!("/galene-api/v0/.groups/watch{path}")})
+    };
+    assert_eq!(
+        lines,
+        [
+            line("root", "server", "PUT", ""),
+            line("fred", "user", "POST", "/.users/fred/.password"),
+            line("", "group", "DELETE", "/.tokens/sha256:55a4bc5b"),
+        ]
+    );
+    let text = std::fs::read_to_string(place.site.path("data/var/audit.jsonl")).unwrap();
+    assert!(
+        !text.contains("hush") && !text.contains("watchadmin"),
+        "{text}"
+    );
+}
