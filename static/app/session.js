@@ -1,9 +1,11 @@
 /** @import {Credentials, GroupStatus, MediaRequest} from '../protocol/types.js' */
 /** @import {Stream, TransferredFile} from '../protocol.js' */
 /** @import {ChatMessage} from './logic/chatlog.js' */
+/** @import {Ban, Token, Waiting} from './hear.js' */
 /** @import {Kick, Refusal} from './logic/refusal.js' */
 
 import {ServerConnection} from '../protocol.js';
+import {hear} from './hear.js';
 import {ChatLog} from './logic/chatlog.js';
 import {Emitter} from './logic/emitter.js';
 import {LoginError} from './logic/login.js';
@@ -14,11 +16,6 @@ import {text} from './text/text.js';
 /** @typedef {'idle' | 'joining' | 'joined' | 'reconnecting'} State */
 /** @typedef {'info' | 'warning' | 'error'} Level */
 
-/** @typedef {{id: string, username: string, since: string}} Waiting Somebody in the waiting room. */
-/** @typedef {{id: string, username?: string, address?: string, message?: string, by?: string,
- *     expires?: string}} Ban */
-/** @typedef {{token: string, group?: string, username?: string, permissions?: string[],
- *     expires?: string, issuedBy?: string, issuedAt?: string}} Token An invitation. */
 
 /**
  * Being in a meeting, from joining to the end of it; knows nothing of the page.
@@ -59,7 +56,7 @@ export class Session extends Emitter {
         this.state = 'idle';
         this.connection = new ServerConnection();
         this.chatLog = new ChatLog();
-        /** @private @type {Kick | null} */
+        /** Why we are about to be sent away. @type {Kick | null} */
         this.kick = null;
         /** @private The end is our doing. */
         this.leaving = false;
@@ -149,8 +146,11 @@ export class Session extends Emitter {
             this.chatLog.clear(id, userId);
             this.emit('chatcleared');
         };
-        sc.onusermessage = (source, _dest, name, _time, privileged, kind, error, message) =>
-            this.told(source, name, privileged, kind, error, message);
+        sc.onusermessage = (source, _dest, name, _time, privileged, kind, error, message) => {
+            // Anybody can send these kinds; only the server and operators are believed.
+            if (privileged)
+                hear(this, {source, username: name, kind, error, message});
+        };
         sc.connect(this.status.endpoint ?? '');
     }
 
@@ -230,61 +230,6 @@ export class Session extends Emitter {
                 this.emit('came', displayName(this.names[id]));
         }
         this.emit('people');
-    }
-
-    /**
-     * A message that is not chat.
-     *
-     * @private
-     * @param {string} source
-     * @param {string} username
-     * @param {boolean} privileged
-     * @param {string} kind
-     * @param {string} error
-     * @param {any} message
-     */
-    told(source, username, privileged, kind, error, message) {
-        // Anybody can send these kinds; only the server and operators are believed.
-        if (!privileged)
-            return;
-        const who = displayName(username);
-        switch (kind) {
-        case 'kicked':
-            this.kick = {who: username, error,
-                message: typeof message === 'string' ? message : ''};
-            break;
-        case 'mute':
-            this.emit('mute', who);
-            break;
-        case 'userinfo':
-            this.emit('notice', text('action.identity', {
-                who: displayName(message?.username), address: String(message?.address ?? '?'),
-            }), 'info');
-            break;
-        case 'token':
-            this.emit('token', message, error);
-            break;
-        case 'tokenlist':
-            this.emit('tokens', Array.isArray(message) ? message : [], error);
-            break;
-        case 'lobby':
-            this.lobby = Array.isArray(message) ? message : [];
-            this.emit('lobby', this.lobby);
-            break;
-        case 'ban':
-            this.emit('ban', message);
-            break;
-        case 'banlist':
-            this.emit('bans', Array.isArray(message) ? message : []);
-            break;
-        case 'error':
-        case 'warning':
-        case 'info':
-            this.emit('notice', source ? text('server.from', {who, message: String(message)})
-                : text(kind === 'error' ? 'server.error' : 'server.warning',
-                    {message: String(message)}), kind);
-            break;
-        }
     }
 
     /** @private @param {number} code @param {string} reason */

@@ -67,3 +67,12 @@ export function groupFrom(typed) {
     }
     return name.split('/').filter(Boolean).join('/');
 }
+
+/**
+ * What the window is called.
+ *
+ * @param {{name: string, displayName?: string}} status Of the group.
+ */
+export function pageTitle(status) {
+    return `${status.displayName || status.name} · Perikon`;
+}

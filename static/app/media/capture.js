@@ -1,5 +1,6 @@
 /** Getting at camera, microphone and screen. */
 
+import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 
 /** @typedef {'camera' | 'microphone' | 'both' | 'screen'} Device */
@@ -14,6 +15,12 @@ export class CaptureError extends Error {}
  * @property {boolean} processing Sound is corrected.
  * @property {boolean} blackboard Sharpness before motion.
  */
+
+/** @returns {How} By the settings. */
+export function how() {
+    return {microphone: settings.get('microphone'), camera: settings.get('camera'),
+        processing: settings.get('processing'), blackboard: settings.get('blackboard')};
+}
 
 /** @param {How} how */
 function pictureOf({camera, blackboard}) {

@@ -5,7 +5,7 @@ import {Emitter} from '../logic/emitter.js';
 import {SEND_RATE} from '../logic/preferences.js';
 import {settings} from '../settings.js';
 import {text} from '../text/text.js';
-import {CaptureError, capture, captureScreen} from './capture.js';
+import {CaptureError, capture, captureScreen, how} from './capture.js';
 import {FilePlayer} from './player.js';
 
 /** With more people than this a small picture is sent beside the large one. */
@@ -300,10 +300,4 @@ export class LocalMedia extends Emitter {
         if ((sc.userdata['muted'] ?? null) !== muted)
             sc.userAction('setdata', sc.id, {muted});
     }
-}
-
-/** How devices are opened, by the settings. */
-export function how() {
-    return {microphone: settings.get('microphone'), camera: settings.get('camera'),
-        processing: settings.get('processing'), blackboard: settings.get('blackboard')};
 }

@@ -119,6 +119,7 @@ export const ar = {
     'control.more': 'المزيد',
     'control.leave': 'مغادرة',
     'controls.label': 'أدوات الاجتماع',
+    'menus.label': 'القائمة المفتوحة',
     'notices.label': 'تنبيهات',
     'notices.dismiss': 'إغلاق التنبيه',
     'dialog.close': 'إغلاق',

@@ -119,6 +119,7 @@ export const de = {
     'control.more': 'Mehr',
     'control.leave': 'Gehen',
     'controls.label': 'Steuerung der Besprechung',
+    'menus.label': 'Offenes Menü',
     'notices.label': 'Hinweise',
     'notices.dismiss': 'Hinweis schließen',
     'dialog.close': 'Schließen',

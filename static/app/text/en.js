@@ -117,6 +117,7 @@ export const en = {
     'control.more': 'More',
     'control.leave': 'Leave',
     'controls.label': 'Meeting controls',
+    'menus.label': 'Open menu',
     'notices.label': 'Notices',
     'notices.dismiss': 'Dismiss',
     'dialog.close': 'Close',

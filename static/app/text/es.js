@@ -119,6 +119,7 @@ export const es = {
     'control.more': 'Más',
     'control.leave': 'Salir',
     'controls.label': 'Controles de la reunión',
+    'menus.label': 'Menú abierto',
     'notices.label': 'Avisos',
     'notices.dismiss': 'Cerrar aviso',
     'dialog.close': 'Cerrar',

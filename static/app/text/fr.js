@@ -119,6 +119,7 @@ export const fr = {
     'control.more': 'Plus',
     'control.leave': 'Quitter',
     'controls.label': 'Commandes de la réunion',
+    'menus.label': 'Menu ouvert',
     'notices.label': 'Avis',
     'notices.dismiss': 'Fermer l’avis',
     'dialog.close': 'Fermer',

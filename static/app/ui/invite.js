@@ -1,6 +1,7 @@
 /** Invitations: made, listed, prolonged and revoked. */
 
-/** @import {Session, Token} from '../session.js' */
+/** @import {Token} from '../hear.js' */
+/** @import {Session} from '../session.js' */
 
 import {groupPath} from '../logic/names.js';
 import {dayAndTime, text} from '../text/text.js';

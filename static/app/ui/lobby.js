@@ -1,6 +1,7 @@
 /** Who waits to come in, and who may never. */
 
-/** @import {Ban, Session, Waiting} from '../session.js' */
+/** @import {Ban, Waiting} from '../hear.js' */
+/** @import {Session} from '../session.js' */
 
 import {colourOf, displayName, initials} from '../logic/names.js';
 import {dayAndTime, text} from '../text/text.js';
@@ -39,7 +40,7 @@ export class Lobby {
             const name = displayName(username);
             return h('li', {class: 'person'},
                 crystal(initials(name), colourOf(name)),
-                h('span', {class: 'person-name'}, h('span', {class: 'person-who', dir: 'auto'}, name)),
+                h('span', {class: 'person-name'}, h('span', {class: 'person-who'}, h('bdi', {}, name))),
                 h('button', {type: 'button', class: 'button button-small button-primary',
                     'aria-label': text('lobby.admit.who', {who: name}),
                     onclick: () => connection.userAction('admit', id)}, text('lobby.admit')),

@@ -1,6 +1,6 @@
 /** A menu that opens at a button, by the pattern of WAI-ARIA. */
 
-import {h, icon} from './dom.js';
+import {byId, h, icon} from './dom.js';
 
 /**
  * @typedef {object} MenuItem
@@ -71,7 +71,7 @@ export function openMenu(button, items) {
             }
         },
     }, ...entries);
-    (button.closest('aside') ?? document.fullscreenElement ?? document.body).append(menu);
+    (document.fullscreenElement ?? byId('menus', HTMLElement)).append(menu);
     place(menu, button.getBoundingClientRect());
     button.setAttribute('aria-expanded', 'true');
     document.addEventListener('pointerdown', outside, true);

@@ -91,7 +91,7 @@ export class People {
         const face = h('span', {class: 'person-face'},
             crystal(initials(name), colourOf(name)),
             h('span', {class: 'person-name'},
-                h('span', {class: 'person-who', dir: 'auto'}, name, self && ` ${text('people.you')}`),
+                h('span', {class: 'person-who'}, h('bdi', {}, name), self && ` ${text('people.you')}`),
                 role && h('span', {class: 'person-role'}, role)),
             user.data['raisehand'] && h('span', {class: 'person-sign person-hand', role: 'img',
                 'aria-label': text('people.hand', {who: name})}, icon('hand')),

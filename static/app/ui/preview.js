@@ -1,7 +1,6 @@
 /** Seeing and hearing oneself before the others do. */
 
-import {CaptureError, capture, devices, mayCapture} from '../media/capture.js';
-import {how} from '../media/local.js';
+import {CaptureError, capture, devices, how, mayCapture} from '../media/capture.js';
 import {Meter} from '../media/meter.js';
 import {settings} from '../settings.js';
 import {text} from '../text/text.js';

@@ -1,0 +1,175 @@
+/** By keyboard alone, by ear, on slow lines: what the page asks of people and machines. */
+
+import assert from 'node:assert/strict';
+import {request} from 'node:https';
+import {after, before, describe, test} from 'node:test';
+import {launch} from './harness/browsers.js';
+import {crowd} from './harness/crowd.js';
+import {Person} from './harness/person.js';
+import {until} from './harness/poll.js';
+import {GROUPS, Server} from './harness/server.js';
+
+/** What the page of a group may weigh over the wire, bytes. */
+const BUDGET = 150_000;
+
+/**
+ * @param {string} url
+ * @returns {Promise<number>} Bytes of the body, as they travel.
+ */
+function weigh(url) {
+    return new Promise((resolve, reject) => {
+        request(url, {rejectUnauthorized: false,
+            headers: {'accept-encoding': 'gzip, deflate, br, zstd'}}, (response) => {
+            let size = 0;
+            response.on('data', (data) => size += data.length);
+            response.on('end', () => resolve(size));
+        }).on('error', reject).end();
+    });
+}
+
+for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
+    describe(`access in ${name}`, {timeout: 180_000}, () => {
+        /** @type {Server} */
+        let server;
+        /** @type {import('puppeteer-core').Browser} */
+        let browser;
+        /** @type {Person} */
+        let ann;
+
+        before(async () => {
+            server = await Server.start(GROUPS);
+            browser = await launch(name);
+            ann = await Person.at('Ann', browser);
+        });
+        after(async () => {
+            await browser?.close();
+            await server?.stop();
+        });
+
+        /** @returns {Promise<string>} What has the focus: its id, or else its label. */
+        const focused = () => ann.page.evaluate(() => {
+            const element = document.activeElement;
+            return element?.id || element?.getAttribute('aria-label') || element?.textContent || '';
+        });
+
+        /**
+         * Presses Tab until something has the focus, and sees each on the way.
+         *
+         * @param {RegExp} wanted
+         */
+        const tabTo = async (wanted) => {
+            for (let presses = 0; presses < 60; presses++) {
+                await ann.page.keyboard.press('Tab');
+                const ring = await ann.page.evaluate(() => {
+                    const element = document.activeElement;
+                    if (!element || element === document.body)
+                        return true;
+                    const inside = element.closest('.chat-row') ?? element;
+                    return [element, inside].some((one) =>
+                        getComputedStyle(one).outlineStyle !== 'none');
+                });
+                assert.ok(ring, `the focus on ${await focused()} is visible`);
+                if (wanted.test(await focused()))
+                    return;
+            }
+            throw new Error(`no ${wanted} within 60 presses of Tab`);
+        };
+
+        test('the page of a group is small and soon there', async (t) => {
+            /** @type {Set<string>} */
+            const urls = new Set();
+            ann.page.on('request', (asked) => urls.add(asked.url().split('#')[0] ?? ''));
+            const begin = performance.now();
+            await ann.page.goto(server.page('lounge'));
+            await ann.page.waitForSelector('#join:not([aria-busy])');
+            const took = performance.now() - begin;
+            // The inside of the meeting follows while the form is filled in.
+            const needed = await ann.page.evaluate(() => {
+                const usable = performance.getEntriesByName('usable')[0]?.startTime ?? Infinity;
+                return [location.href, ...performance.getEntriesByType('resource')
+                    .filter(({startTime}) => startTime <= usable).map(({name}) => name)];
+            });
+            const sizes = await Promise.all(needed.map(weigh));
+            const sum = sizes.reduce((all, size) => all + size, 0);
+            t.diagnostic(`${needed.length} files, ${sum} bytes, ready after ${Math.round(took)} ms`);
+            assert.ok(needed.length > 20, 'the files were seen');
+            assert.ok(sum < BUDGET, `${sum} bytes over the wire`);
+            assert.ok([...urls].every((url) => url.startsWith(server.url)
+                || /^(data|blob):/.test(url)), 'nobody else is asked');
+        });
+
+        test('one joins, writes, opens menus and leaves by keyboard alone', async () => {
+            await ann.page.focus('#join-username');
+            await ann.page.keyboard.type('Ann');
+            await tabTo(/^join-button$/);
+            await ann.page.keyboard.press('Enter');
+            await ann.page.waitForSelector('#meeting:not([hidden])');
+            await until('the focus in the meeting', async () => await focused() === 'meeting-title');
+            await tabTo(/^Options for the picture of You$/);
+            await ann.page.keyboard.press('Enter');
+            await ann.page.waitForSelector('[role=menu]');
+            await ann.page.keyboard.press('ArrowDown');
+            await ann.page.keyboard.press('Escape');
+            assert.equal(await focused(), 'Options for the picture of You', 'the focus comes back');
+            if (!await ann.page.$('#panel-chat:not([hidden])'))
+                await ann.page.keyboard.press('c');
+            await tabTo(/^chat-input$/);
+            await ann.page.keyboard.type('hello');
+            await ann.page.keyboard.press('Enter');
+            await until('the message', async () => (await ann.messages()).includes('hello'));
+            await ann.page.keyboard.press('Escape');
+            await ann.page.waitForSelector('#panel-chat[hidden]');
+            await until('the focus on the button', async () => await focused() === 'control-chat');
+            await ann.page.keyboard.press('h');
+            await ann.page.waitForSelector('#control-hand[aria-pressed=true]');
+            await ann.page.keyboard.press('?');
+            await ann.sees(/Commands in the chat/);
+            await ann.closeDialog();
+            await tabTo(/^control-leave$/);
+            await ann.page.keyboard.press('Enter');
+            await ann.sees(/You left the meeting/);
+        });
+
+        test('who comes and what is said is told to those who hear the page', async () => {
+            await ann.join(server.page('lounge'), {microphone: false, camera: false});
+            const bob = await Person.at('Bob', browser);
+            await bob.join(server.page('lounge'), {microphone: false, camera: false});
+            await bob.say('Can you hear this?');
+            await until('the words for screen readers', () => ann.page.$eval('#announcer', (region) =>
+                region.getAttribute('aria-live') === 'polite'
+                && /Bob: Can you hear this\?/.test(region.textContent ?? '')));
+            await until('the notice', () => ann.page.$$eval('.notice', (all) => all.some((one) =>
+                one.getAttribute('role') === 'status' && /Bob joined/.test(one.textContent ?? ''))));
+            await bob.close();
+        });
+
+        if (name === 'chromium') {
+            test('a meeting of twelve keeps the page at ease', async (t) => {
+                await crowd(browser, server.url, 'seminar', 11);
+                await ann.leave();
+                await ann.join(server.page('seminar'), {microphone: false});
+                await until('the pictures', async () =>
+                    (await ann.page.$$('.tile.has-video')).length === 12, 40_000);
+                const seen = await ann.page.evaluate(async () => {
+                    /** @type {number[]} */
+                    const long = [];
+                    new PerformanceObserver((list) => {
+                        for (const entry of list.getEntries())
+                            long.push(Math.round(entry.duration));
+                    }).observe({type: 'longtask'});
+                    let frames = 0;
+                    const begin = performance.now();
+                    while (performance.now() - begin < 3000) {
+                        await new Promise(requestAnimationFrame);
+                        frames += 1;
+                    }
+                    return {long, rate: frames * 1000 / (performance.now() - begin)};
+                });
+                t.diagnostic(`${Math.round(seen.rate)} frames a second, long tasks: ${seen.long} ms`);
+                assert.ok(seen.long.every((duration) => duration < 100), `long tasks: ${seen.long}`);
+            });
+        }
+
+        test('no page complained', () => assert.deepEqual(ann.problems, []));
+    });
+}
