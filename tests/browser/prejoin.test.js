@@ -1,6 +1,7 @@
 /** Before the meeting: seeing oneself, choosing devices, and the ways to say who one is. */
 
 import assert from 'node:assert/strict';
+import {createHmac, randomBytes} from 'node:crypto';
 import {once} from 'node:events';
 import {createServer} from 'node:http';
 import {after, before, describe, test} from 'node:test';
@@ -10,6 +11,19 @@ import {until} from './harness/poll.js';
 import {GROUPS, Server} from './harness/server.js';
 
 /** @import {AddressInfo} from 'node:net' */
+
+/** What the group and the authentication server both know. */
+const KEY = randomBytes(32);
+
+/** @param {{username: string, location: string}} question @returns {string} A token. */
+function sign({username, location}) {
+    const now = Math.floor(Date.now() / 1000);
+    const encode = (/** @type {object} */ part) =>
+        Buffer.from(JSON.stringify(part)).toString('base64url');
+    const body = `${encode({alg: 'HS256', typ: 'JWT'})}.${encode({sub: username, aud: location,
+        permissions: ['present', 'message'], iat: now, exp: now + 30})}`;
+    return `${body}.${createHmac('sha256', KEY).update(body).digest('base64url')}`;
+}
 
 /** An authentication server, and a portal, as small as can be. */
 async function startAuth() {
@@ -28,8 +42,10 @@ async function startAuth() {
             else {
                 const question = JSON.parse(body);
                 asked.push(question);
-                const code = question.username === 'mallory' ? 403 : 204;
-                response.writeHead(code).end();
+                if (question.username === 'jwt')
+                    response.setHeader('Content-Type', 'application/jwt').end(sign(question));
+                else
+                    response.writeHead(question.username === 'mallory' ? 403 : 204).end();
             }
         });
     }).listen(0, '127.0.0.1');
@@ -53,7 +69,8 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             auth = await startAuth();
             const open = {password: {type: 'wildcard'}, permissions: 'present'};
             server = await Server.start({...GROUPS,
-                guarded: {authServer: auth.url, users: {olga: {password: 'op-secret', permissions: 'op'}},
+                guarded: {authServer: auth.url,
+                    authKeys: [{kty: 'oct', alg: 'HS256', k: KEY.toString('base64url')}], users: {olga: {password: 'op-secret', permissions: 'op'}},
                     'wildcard-user': open},
                 portal: {authPortal: `${auth.url}portal?then=here`, 'wildcard-user': open}});
             browser = await launch(name);
@@ -128,7 +145,7 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
                 'Microphone off');
         });
 
-        test('an authentication server refuses, and has no opinion', async () => {
+        test('an authentication server refuses, has no opinion, and gives a token', async () => {
             await open('guarded');
             await ann.fill('#join-username', 'mallory');
             await ann.fill('#join-password', 'guess');
@@ -139,6 +156,12 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             await ann.page.waitForSelector('#meeting:not([hidden])');
             assert.deepEqual(auth.asked[0], {location: server.page('guarded'),
                 username: 'mallory', password: 'guess'});
+            await ann.leave();
+            await ann.tryToJoin(server.page('guarded'), {name: 'jwt', password: 'whatever',
+                microphone: false, camera: false});
+            await ann.page.waitForSelector('#meeting:not([hidden])');
+            await ann.openPanel('people');
+            await ann.sees(/jwt \(you\)/);
             await ann.leave();
             auth.auth.closeAllConnections();
         });
