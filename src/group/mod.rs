@@ -6,6 +6,7 @@
 //! the async threads.
 
 mod action;
+mod administer;
 mod ban;
 mod credentials;
 mod data;

@@ -41,6 +41,9 @@ impl Session {
                     self.stream_published(&stream);
                 }
             }
+            Notice::Unpublished(stream) if stream.source == self.id => {
+                self.own_stream_ended(&stream);
+            }
             Notice::Unpublished(stream) => self.stream_unpublished(&stream),
             Notice::Peer(peer, change) => self.peer_changed(peer, &change),
             Notice::Waits(wait) => self.tell_wait(&wait),

@@ -5,6 +5,7 @@ mod api;
 mod file;
 mod files;
 mod front;
+mod health;
 mod origin;
 mod pages;
 mod path;
@@ -103,6 +104,8 @@ pub fn router(state: State) -> Router {
     Router::new()
         .route("/ws", any(socket::socket))
         .route("/public-groups.json", get(pages::public_groups))
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready))
         .route("/galene-api/{*path}", any(api::serve))
         .fallback(pages::page)
         .layer(from_fn_with_state(state.clone(), whip::whip))

@@ -164,3 +164,130 @@ async fn the_audit_log_says_who_changed_what() {
         "{text}"
     );
 }
+
+/// Offers a camera, and waits for the answer.
+async fn publish(client: &mut Client) {
+    let sdp = include_str!("../fixtures/sdp/chromium-audio-video.sdp");
+    let offer = json!({"type": "offer", "id": "camera", "label": "camera",
+                       "source": client.id, "username": client.username, "sdp": sdp});
+    client.send(offer).await;
+    client.until(|message| message["type"] == "answer").await;
+}
+
+#[tokio::test]
+async fn administrators_see_who_is_inside() {
+    let place = Place::start().await;
+    let clients = || async {
+        let havelock = place.ask_bare("GET", ".groups/watch/.clients/");
+        let answer = havelock.basic("havelock", "havelock").send().await;
+        assert_eq!(answer.status, 200);
+        answer.json()
+    };
+    assert_eq!(clients().await, json!([]));
+    let mut fred = place.member("f", "fred", "fred").await;
+    publish(&mut fred).await;
+    let expected = json!({
+        "id": "f", "username": "fred", "permissions": ["present", "message"],
+        "address": "127.0.0.1",
+        "streams": [{"id": "camera", "label": "camera", "tracks": [
+            {"kind": "audio", "codec": "opus"}, {"kind": "video", "codec": "VP8"}]}],
+    });
+    assert_eq!(clients().await, json!([expected]));
+    let one = place.ask("GET", ".groups/watch/.clients/f").send().await;
+    assert_eq!(one.json(), expected);
+    let operator = place.ask_bare("GET", ".groups/watch/.clients/");
+    assert_eq!(operator.basic("vimes", "vimes").status().await, 401);
+}
+
+#[tokio::test]
+async fn administrators_throw_out_and_mute() {
+    let place = Place::start().await;
+    let mut fred = place.member("f", "fred", "fred").await;
+    let mute = place.ask("POST", ".groups/watch/.clients/f/.mute");
+    assert_eq!(mute.status().await, 204);
+    let told = fred.until(|message| message["kind"] == "mute").await;
+    assert_eq!(
+        told,
+        json!({"type": "usermessage", "kind": "mute", "dest": "f", "privileged": true})
+    );
+
+    let path = ".groups/watch/.clients/f";
+    let late = place.ask("DELETE", path).header("If-Match", "\"other\"");
+    assert_eq!(late.status().await, 412);
+    let kick = place.ask(
+        "DELETE",
+        ".groups/watch/.clients/f?message=good%20bye%2C+fred",
+    );
+    assert_eq!(kick.status().await, 204);
+    let told = fred.until(|message| message["kind"] == "kicked").await;
+    assert_eq!(told["value"], "good bye, fred");
+    assert_eq!(fred.closed().await.0, 1000);
+    crate::support::until("fred is gone", || async {
+        (place.ask("GET", path).status().await == 404).then_some(())
+    })
+    .await;
+    assert_eq!(place.ask("DELETE", path).status().await, 404);
+    let methods: Vec<Value> = place
+        .audit()
+        .iter()
+        .map(|line| line["method"].clone())
+        .collect();
+    assert_eq!(methods, ["POST", "DELETE"]);
+}
+
+#[tokio::test]
+async fn administrators_end_streams() {
+    let place = Place::start().await;
+    let mut fred = place.member("f", "fred", "fred").await;
+    let mut vimes = place.member("v", "vimes", "vimes").await;
+    vimes
+        .send(json!({"type": "request", "request": {"": ["audio", "video"]}}))
+        .await;
+    fred.settle().await;
+    publish(&mut fred).await;
+    vimes.until(|message| message["type"] == "offer").await;
+    let path = ".groups/watch/.clients/f/.streams/camera";
+    let wrong = path.replace("/f/", "/v/");
+    assert_eq!(place.ask("DELETE", &wrong).status().await, 404);
+    assert_eq!(place.ask("DELETE", path).status().await, 204);
+    vimes.until(|message| message["type"] == "close").await;
+    let told = fred.until(|message| message["type"] == "abort").await;
+    assert_eq!(told["id"], "camera");
+    assert_eq!(place.ask("DELETE", path).status().await, 404);
+    // It may send again.
+    publish(&mut fred).await;
+    vimes.until(|message| message["type"] == "offer").await;
+}
+
+#[tokio::test]
+async fn administrators_lock_and_unlock() {
+    let place = Place::start().await;
+    let path = ".groups/watch/.lock";
+    let mut vimes = place.member("v", "vimes", "vimes").await;
+    assert_eq!(place.ask("GET", path).status().await, 404);
+    let lock = place.ask("PUT", path).json(r#"{"message": "at night"}"#);
+    assert_eq!(lock.status().await, 201);
+    vimes
+        .until(|message| message["status"]["locked"] == true)
+        .await;
+    let shown = place.ask("GET", path).send().await;
+    assert_eq!(shown.json(), json!({"message": "at night"}));
+    let mut fred = place.greet("f").await;
+    let refused = fred.join("watch", "fred", "fred").await;
+    assert_eq!(refused["value"], "at night");
+    let late = place.ask("DELETE", path).header("If-Match", "\"other\"");
+    assert_eq!(late.status().await, 412);
+    let unlock = place.ask("DELETE", path).header("If-Match", &shown.tag());
+    assert_eq!(unlock.status().await, 204);
+    assert_eq!(fred.join("watch", "fred", "fred").await["kind"], "join");
+}
+
+#[tokio::test]
+async fn the_server_says_that_it_is_well() {
+    let config = r#"{"canonicalHost": "elsewhere.example"}"#;
+    let place = Place::with(config).await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = crate::support::get(place.server.address(), path).await;
+        assert_eq!((answer.status, answer.text()), (200, "ok\n"), "{path}");
+    }
+}

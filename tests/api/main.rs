@@ -12,6 +12,7 @@ mod editors;
 mod harness;
 mod live;
 mod objects;
+mod openapi;
 mod origins;
 #[allow(dead_code)]
 #[path = "../web/support.rs"]

@@ -4,7 +4,7 @@ use crate::client::Place;
 use std::fmt::Write as _;
 
 /// An object that is there, its like that is not, and a good body with its type.
-const OBJECTS: &[(&str, &str, &str)] = &[
+pub(crate) const OBJECTS: &[(&str, &str, &str)] = &[
     (".stats", "", ""),
     (".groups/", "", ""),
     (".groups/watch", "application/json", "{}"),
@@ -98,6 +98,17 @@ const OBJECTS: &[(&str, &str, &str)] = &[
         "application/json",
         "{}",
     ),
+    (".groups/watch/.clients/", "", ""),
+    (".groups/absent/.clients/", "", ""),
+    (".groups/watch/.clients/absent", "", ""),
+    (".groups/watch/.clients/absent/.mute", "", ""),
+    (".groups/watch/.clients/absent/.streams/absent", "", ""),
+    (
+        ".groups/watch/.lock",
+        "application/json",
+        r#"{"message": "x"}"#,
+    ),
+    ("openapi.json", "", ""),
     (".groups/watch/.unknown", "", ""),
     (".unknown", "", ""),
 ];
@@ -127,6 +138,9 @@ async fn every_method_of_every_object_under_every_condition() {
     for (path, kind, body) in OBJECTS {
         let _ = writeln!(table, "\n{path}");
         place.reset();
+        if path.ends_with(".lock") {
+            assert_eq!(place.ask("PUT", path).json(body).status().await, 201);
+        }
         let found = place.ask("GET", path).send().await;
         let tag = found.header("etag").unwrap_or("\"none\"").to_owned();
         for method in METHODS {
@@ -135,6 +149,10 @@ async fn every_method_of_every_object_under_every_condition() {
                 place.reset();
                 let _ = std::fs::remove_file(place.site.path("groups/absent.json"));
                 place.site.write("groups/other.json", "{}");
+                if path.ends_with(".lock") {
+                    let lock = place.ask("PUT", path).json(body);
+                    assert!(lock.status().await < 300);
+                }
                 let mut asking = place.ask(method, path);
                 if !header.is_empty() {
                     asking = asking.header(header, &value.replace("TAG", &tag));

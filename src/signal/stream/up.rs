@@ -340,6 +340,16 @@ impl Session {
         }
     }
 
+    /// A stream of this client was ended by someone else, unless it was by itself.
+    pub(in super::super) fn own_stream_ended(&mut self, stream: &PublishedStream) {
+        let up = self.streams.up.get(&stream.id);
+        if up.is_some_and(|up| up.peer == stream.peer) {
+            self.close_published(&stream.id);
+            self.abort_offer(&stream.id);
+            self.notify("error", "an administrator ended this stream");
+        }
+    }
+
     /// The client may no longer publish.
     pub(in super::super) fn abort_published(&mut self) {
         let ids: Vec<String> = self.streams.up.keys().cloned().collect();

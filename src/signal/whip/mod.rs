@@ -288,6 +288,7 @@ async fn watch(
     mailbox: Arc<Mailbox>,
 ) {
     let _entered = state.enter(&mailbox);
+    let client = publication.live.lock().await.session.id.clone();
     let mut deadline = Some(Instant::now() + PATIENCE);
     let reason = loop {
         let patience = deadline.unwrap_or_else(|| Instant::now() + PATIENCE);
@@ -304,6 +305,9 @@ async fn watch(
                 Ok(Notice::Peer(_, PeerChange::Closed)) => break "it said goodbye",
                 Ok(Notice::Changed(membership)) if !membership.permissions.has("present") => {
                     break "it may no longer publish";
+                }
+                Ok(Notice::Unpublished(stream)) if stream.source == client => {
+                    break "its stream was ended";
                 }
                 Ok(Notice::Kicked(_)) => break "kicked out",
                 Ok(Notice::Left(_)) | Err(_) => break "left",

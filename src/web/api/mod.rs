@@ -10,6 +10,8 @@ mod body;
 mod condition;
 mod error;
 mod group;
+mod live;
+mod openapi;
 mod password;
 mod route;
 mod stats;
@@ -42,6 +44,8 @@ struct Call {
     state: State,
     settings: Arc<Settings>,
     method: Method,
+    /// What follows the question mark.
+    query: Option<String>,
     headers: HeaderMap,
     conditions: Conditions,
     /// Where it comes from, if that is known.
@@ -68,6 +72,7 @@ pub(super) async fn serve(
         state,
         settings,
         method: parts.method,
+        query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
     };
     let mut response = match answer(&call, &path, allowed, body).await {
@@ -101,6 +106,9 @@ async fn answer(call: &Call, path: &str, allowed: bool, body: Body) -> Answer {
             "this origin is not in allowAdminOrigin",
         ));
     }
+    if target == Target::OpenApi && call.reads() {
+        return openapi::answer(call);
+    }
     let caller = auth::authenticate(call, &target).await?;
     if target.methods().is_empty() {
         return Err(ApiError::NotFound);
@@ -126,7 +134,8 @@ async fn answer(call: &Call, path: &str, allowed: bool, body: Body) -> Answer {
 async fn dispatch(call: &Call, caller: &Caller, target: &Target, body: Body) -> Answer {
     match target {
         Target::Stats => stats::answer(call).await,
-        Target::OpenApi | Target::UnknownOf(_) => Err(ApiError::NotFound),
+        Target::OpenApi => openapi::answer(call),
+        Target::UnknownOf(_) => Err(ApiError::NotFound),
         Target::Groups => group::list(call).await,
         Target::Group(group) => group::answer(call, group, body).await,
         Target::Keys(group) => group::keys(call, group, body).await,
@@ -134,6 +143,11 @@ async fn dispatch(call: &Call, caller: &Caller, target: &Target, body: Body) -> 
         Target::User(group, who) => user::answer(call, group, who, body).await,
         Target::Password(group, who) => password::answer(call, group, who, body).await,
         Target::Tokens(shelf) => token::list(call, caller, shelf, body).await,
+        Target::Clients(group) => live::clients(call, group).await,
+        Target::Client(group, id) => live::client(call, group, id).await,
+        Target::Mute(group, id) => live::mute(call, group, id).await,
+        Target::Stream(group, id, stream) => live::stream(call, group, id, stream).await,
+        Target::Lock(group) => live::lock(call, group, body).await,
         Target::Token(shelf, token) => token::answer(call, caller, shelf, token, body).await,
     }
 }

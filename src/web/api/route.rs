@@ -26,6 +26,16 @@ pub(super) enum Target {
     Tokens(Shelf),
     /// `.groups/NAME/.tokens/TOKEN`, or that of one user
     Token(Shelf, String),
+    /// `.groups/NAME/.clients/`
+    Clients(String),
+    /// `.groups/NAME/.clients/ID`
+    Client(String, String),
+    /// `.groups/NAME/.clients/ID/.mute`
+    Mute(String, String),
+    /// `.groups/NAME/.clients/ID/.streams/STREAM`
+    Stream(String, String, String),
+    /// `.groups/NAME/.lock`
+    Lock(String),
     /// Something below a group that is not there: only who may see the group is told so.
     UnknownOf(String),
 }
@@ -77,7 +87,10 @@ impl Target {
         Some(match (kind, rest) {
             ("", _) => Self::Group(group),
             (".keys", "") => Self::Keys(group),
-            (".users" | ".tokens", "") => return None,
+            (".users" | ".tokens" | ".clients", "") => return None,
+            (".lock", "") => Self::Lock(group),
+            (".clients", "/") => Self::Clients(group),
+            (".clients", rest) => Self::below_clients(group, rest),
             (".users", "/") => Self::Users(group),
             (".users", rest) => Self::below_users(group, rest),
             (".empty-user", rest) => of_user(Who::Named(String::new()), rest),
@@ -104,6 +117,22 @@ impl Target {
         }
     }
 
+    fn below_clients(group: String, path: &str) -> Self {
+        let (client, kind, rest) = split(path);
+        let client = client.strip_prefix('/').unwrap_or_default().to_owned();
+        if client.is_empty() {
+            return Self::UnknownOf(group);
+        }
+        match (kind, rest.strip_prefix('/')) {
+            ("", _) => Self::Client(group, client),
+            (".mute", None) => Self::Mute(group, client),
+            (".streams", Some(stream)) if !stream.is_empty() => {
+                Self::Stream(group, client, stream.to_owned())
+            }
+            _ => Self::UnknownOf(group),
+        }
+    }
+
     fn below_tokens(shelf: Shelf, path: &str) -> Self {
         match path.strip_prefix('/') {
             Some("") => Self::Tokens(shelf),
@@ -115,8 +144,15 @@ impl Target {
     /// The methods it answers, `OPTIONS` left out.
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
-            Self::Stats | Self::OpenApi | Self::Groups | Self::Users(_) => &["HEAD", "GET"],
-            Self::Group(_) | Self::User(..) | Self::Token(..) => &["HEAD", "GET", "PUT", "DELETE"],
+            Self::Stats | Self::OpenApi | Self::Groups | Self::Users(_) | Self::Clients(_) => {
+                &["HEAD", "GET"]
+            }
+            Self::Group(_) | Self::User(..) | Self::Token(..) | Self::Lock(_) => {
+                &["HEAD", "GET", "PUT", "DELETE"]
+            }
+            Self::Client(..) => &["HEAD", "GET", "DELETE"],
+            Self::Mute(..) => &["POST"],
+            Self::Stream(..) => &["DELETE"],
             Self::Keys(_) => &["PUT", "DELETE"],
             Self::Password(..) => &["PUT", "POST", "DELETE"],
             Self::Tokens(_) => &["HEAD", "GET", "POST"],
@@ -141,6 +177,11 @@ impl Target {
             | Self::Users(group)
             | Self::User(group, _)
             | Self::Password(group, _)
+            | Self::Clients(group)
+            | Self::Client(group, _)
+            | Self::Mute(group, _)
+            | Self::Stream(group, ..)
+            | Self::Lock(group)
             | Self::UnknownOf(group) => Some(group),
             Self::Tokens(shelf) | Self::Token(shelf, _) => Some(&shelf.group),
         }
@@ -226,6 +267,24 @@ mod tests {
                 ".groups/a/b/.users/c/.tokens/t",
                 Some(Target::Token(shelf("a/b", Some("c")), "t".to_owned())),
             ),
+            (".groups/a/b/.clients/", Some(Target::Clients(group()))),
+            (
+                ".groups/a/b/.clients/c",
+                Some(Target::Client(group(), "c".to_owned())),
+            ),
+            (
+                ".groups/a/b/.clients/c/.mute",
+                Some(Target::Mute(group(), "c".to_owned())),
+            ),
+            (
+                ".groups/a/b/.clients/c/.streams/d",
+                Some(Target::Stream(group(), "c".to_owned(), "d".to_owned())),
+            ),
+            (
+                ".groups/a/b/.clients/c/.streams/",
+                Some(Target::UnknownOf(group())),
+            ),
+            (".groups/a/b/.lock", Some(Target::Lock(group()))),
             (".groups/a/b/.unknown", Some(Target::UnknownOf(group()))),
             ("x/.stats", None),
             ("", None),
