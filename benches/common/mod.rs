@@ -163,6 +163,7 @@ impl Fanout {
                 peer,
                 source: up,
                 home: ShardId(0),
+                role: Role::Offerer,
                 local: ours.clone(),
             },
         );

@@ -37,8 +37,9 @@ impl Shard {
                 peer,
                 source,
                 home,
+                role,
                 local,
-            } => self.add_down(now, peer, (source, home), &local),
+            } => self.add_down(now, peer, (source, home), role, &local),
             Command::AcceptDown {
                 peer,
                 remote,
@@ -167,9 +168,10 @@ impl Shard {
         now: Instant,
         id: PeerId,
         (source, home): (PeerId, ShardId),
+        role: Role,
         local: &IceCredentials,
     ) {
-        let Some(peer) = self.new_peer(now, id, Role::Offerer, local) else {
+        let Some(peer) = self.new_peer(now, id, role, local) else {
             return;
         };
         let source = self.source(source, home);

@@ -3,6 +3,7 @@
 use crate::media::feedback::{NtpTime, SenderInfo};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport};
+use crate::transport::peer::Role;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ pub enum Command {
         /// All tracks, old ones first.
         tracks: Vec<UpTrackConfig>,
     },
-    /// A receiver is about to be offered a stream. The server is the controlling ICE end.
+    /// A receiver is about to be offered a stream, or has made an offer for one.
     AddDown {
         /// The new peer.
         peer: PeerId,
@@ -82,10 +83,12 @@ pub enum Command {
         source: PeerId,
         /// Where that one is.
         home: ShardId,
-        /// The credentials of the offer.
+        /// Whether the server offers.
+        role: Role,
+        /// The server's credentials.
         local: IceCredentials,
     },
-    /// The receiver's answer to a new or changed offer.
+    /// The receiver's answer to a new or changed offer, or its own offer.
     AcceptDown {
         /// A down peer.
         peer: PeerId,

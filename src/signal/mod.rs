@@ -28,4 +28,4 @@ pub use state::{Limits, State};
 pub use statistics::{
     ClientStatistics, DownTrackStatistics, GroupStatistics, StreamStatistics, UpTrackStatistics,
 };
-pub use whip::{Created, Patched, WhipError};
+pub use whip::{Created, Door, Patched, WhipError, Wish};

@@ -1,6 +1,6 @@
 //! What all connections share.
 
-use super::whip::Publications;
+use super::whip::Visits;
 use crate::group::{Kick, Mailbox, MailboxLimits, Notice, PeerChange, Registry};
 use crate::net::{Engine, ShardId};
 use crate::shard::{Event, PeerId};
@@ -54,7 +54,7 @@ pub struct State {
     /// The last connection ended.
     empty: Notify,
     next_connection: AtomicU64,
-    publications: Publications,
+    visits: Visits,
 }
 
 /// A peer connection, and whose it is.
@@ -111,7 +111,7 @@ impl State {
             connections: Mutex::default(),
             empty: Notify::new(),
             next_connection: AtomicU64::new(0),
-            publications: Publications::default(),
+            visits: Visits::default(),
         });
         tokio::spawn(follow(Arc::downgrade(&state), events));
         state
@@ -174,9 +174,9 @@ impl State {
         }
     }
 
-    /// The sessions of WHIP.
-    pub(super) fn publications(&self) -> &Publications {
-        &self.publications
+    /// The sessions of WHIP and WHEP.
+    pub(super) fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {

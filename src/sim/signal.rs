@@ -201,6 +201,7 @@ impl World {
                 peer,
                 source: source_peer,
                 home: ShardId(home),
+                role: Role::Offerer,
                 local: ours,
             },
         );

@@ -6,11 +6,13 @@
 //! that is written again has been checked to be a plain token.
 
 mod down;
+mod pull;
 mod read;
 mod up;
 mod write;
 
 pub use down::{DownAnswer, DownOffer};
+pub use pull::{PullMedia, PullOffer};
 pub use up::UpOffer;
 
 use super::description::Extension;

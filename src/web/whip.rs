@@ -1,5 +1,6 @@
-//! WHIP over HTTP (RFC 9725): `/group/NAME/.whip` publishes a stream, `/group/NAME/.whip/ID` is
-//! a session.
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) over HTTP: `/group/NAME/.whip` publishes a
+//! stream, `/group/NAME/.whep` receives one; `/group/NAME/.whip/ID` and `/group/NAME/.whep/ID` are
+//! sessions.
 
 use super::State;
 use super::address;
@@ -8,12 +9,14 @@ use super::origin;
 use super::pages::text;
 use super::path::encode;
 use crate::group::{GroupError, is_legal_name};
-use crate::signal::{Created, Patched, Remote, WhipError};
+use crate::signal::{Created, Door, Patched, Remote, WhipError, Wish};
 use axum::body::{Body, to_bytes};
 use axum::extract::{self, ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::net::SocketAddr;
 
@@ -27,27 +30,41 @@ const SESSION_METHODS: &str = "OPTIONS, PATCH, DELETE";
 /// The answer to what was refused.
 type Refused = Box<Response>;
 
-/// What a path of WHIP names.
+/// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place<'a> {
-    Endpoint(&'a str),
-    Session(&'a str, &'a str),
+struct Place<'a> {
+    door: Door,
+    group: &'a str,
+    /// Of a session.
+    id: Option<&'a str>,
+}
+
+impl Place<'_> {
+    fn methods(&self) -> &'static str {
+        if self.id.is_some() {
+            SESSION_METHODS
+        } else {
+            ENDPOINT_METHODS
+        }
+    }
 }
 
 fn place(path: &str) -> Option<Place<'_>> {
     let rest = path.strip_prefix("/group/")?;
-    let place = match rest.strip_suffix("/.whip") {
-        Some(group) => Place::Endpoint(group),
-        None => {
-            let (group, id) = rest.rsplit_once("/.whip/")?;
-            Place::Session(group, id)
-        }
+    let (group, last) = rest.rsplit_once('/')?;
+    let (group, door, id) = match last {
+        ".whip" => (group, Door::Whip, None),
+        ".whep" => (group, Door::Whep, None),
+        id => match group.rsplit_once('/')? {
+            (group, ".whip") => (group, Door::Whip, Some(id)),
+            (group, ".whep") => (group, Door::Whep, Some(id)),
+            _ => return None,
+        },
     };
-    let (Place::Endpoint(group) | Place::Session(group, _)) = place;
-    is_legal_name(group).then_some(place)
+    is_legal_name(group).then_some(Place { door, group, id })
 }
 
-/// Answers what is asked of WHIP, and passes on everything else.
+/// Answers what is asked of WHIP and WHEP, and passes on everything else.
 pub(super) async fn whip(
     extract::State(state): extract::State<State>,
     request: Request,
@@ -67,9 +84,7 @@ pub(super) async fn whip(
     let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let mut response = match remote {
         _ if !allowed => text(StatusCode::FORBIDDEN, "this origin is not in allowOrigin"),
-        Some(ConnectInfo(remote)) => {
-            act(&state, place, &parts.method, headers, *remote, body).await
-        }
+        Some(ConnectInfo(remote)) => act(&state, place, &parts, *remote, body).await,
         None => text(StatusCode::INTERNAL_SERVER_ERROR, "internal server error"),
     };
     let vary = HeaderValue::from_static("Origin");
@@ -88,10 +103,7 @@ pub(super) async fn whip(
 
 /// Lets a page of an allowed origin see the answer (CORS).
 fn share(place: Place<'_>, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
-    let methods = match place {
-        Place::Endpoint(_) => ENDPOINT_METHODS,
-        Place::Session(..) => SESSION_METHODS,
-    };
+    let methods = place.methods();
     let (asked, shown) = (
         "Authorization, Content-Type, If-Match",
         "Location, Content-Type, Link, ETag",
@@ -111,18 +123,16 @@ fn share(place: Place<'_>, origin: Option<HeaderValue>, headers: &mut HeaderMap)
 async fn act(
     state: &State,
     place: Place<'_>,
-    method: &Method,
-    headers: &HeaderMap,
+    parts: &Parts,
     remote: SocketAddr,
     body: Body,
 ) -> Response {
-    let answer = match (place, method.as_str()) {
+    let answer = match (place.id, parts.method.as_str()) {
         (_, "OPTIONS") => Ok(options(state, place)),
-        (Place::Endpoint(group), "POST") => publish(state, group, headers, remote, body).await,
-        (Place::Session(group, id), "PATCH") => patch(state, group, id, headers, body).await,
-        (Place::Session(group, id), "DELETE") => delete(state, group, id, headers).await,
-        (Place::Endpoint(_), _) => Err(Box::new(method_not_allowed(ENDPOINT_METHODS))),
-        (Place::Session(..), _) => Err(Box::new(method_not_allowed(SESSION_METHODS))),
+        (None, "POST") => begin(state, place, parts, remote, body).await,
+        (Some(id), "PATCH") => patch(state, place, id, &parts.headers, body).await,
+        (Some(id), "DELETE") => delete(state, place, id, &parts.headers).await,
+        _ => Err(Box::new(method_not_allowed(place.methods()))),
     };
     answer.unwrap_or_else(|refused| *refused)
 }
@@ -135,34 +145,64 @@ fn method_not_allowed(allow: &'static str) -> Response {
 }
 
 fn options(state: &State, place: Place<'_>) -> Response {
-    let (allow, accept) = match place {
-        Place::Endpoint(_) => (ENDPOINT_METHODS, ("accept-post", SDP)),
-        Place::Session(..) => (SESSION_METHODS, ("accept-patch", FRAGMENT)),
+    let accept = match (place.door, place.id) {
+        (_, None) => ("accept-post", SDP.to_owned()),
+        (Door::Whip, _) => ("accept-patch", FRAGMENT.to_owned()),
+        (Door::Whep, _) => ("accept-patch", format!("{FRAGMENT}, {SDP}")),
     };
     let mut response = (StatusCode::NO_CONTENT, [accept]).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    headers.insert(header::ALLOW, HeaderValue::from_static(place.methods()));
     add_links(headers, &state.signal().rtc_configuration());
     response
 }
 
-async fn publish(
+/// Which stream the query of a receiver asks for.
+fn wish(query: Option<&str>) -> Wish {
+    let mut wish = Wish::default();
+    for pair in query.unwrap_or_default().split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = value.replace('+', " ");
+        let value = percent_decode_str(&value).decode_utf8_lossy().into_owned();
+        match key {
+            "stream" => wish.stream = Some(value),
+            "username" => wish.username = Some(value),
+            "label" => wish.label = Some(value),
+            _ => {}
+        }
+    }
+    wish
+}
+
+async fn begin(
     state: &State,
-    group: &str,
-    headers: &HeaderMap,
+    place: Place<'_>,
+    parts: &Parts,
     remote: SocketAddr,
     body: Body,
 ) -> Result<Response, Refused> {
+    let headers = &parts.headers;
     let address = address::of_client(&state.settings(), headers, remote);
     let client = Remote { remote, address };
     let token = bearer(headers)?;
-    let sdp = read(headers, body, SDP).await?;
-    let created = state
-        .signal()
-        .whip_publish(group, token, client, &sdp)
-        .await;
-    let Created { id, etag, answer } = created.map_err(|error| Box::new(refused(&error)))?;
-    let location = encode(&format!("/group/{group}/.whip/{id}"));
+    let (signal, group) = (state.signal(), place.group);
+    let (kind, created) = match place.door {
+        Door::Whip => {
+            let (_, sdp) = read(headers, body, &[SDP]).await?;
+            let created = signal.whip_publish(group, token, client, &sdp).await;
+            ("whip", created)
+        }
+        Door::Whep => {
+            let wish = wish(parts.uri.query());
+            // Who sends nothing wants an offer.
+            let (_, sdp) = read(headers, body, &[SDP, ""]).await?;
+            let sdp = Some(sdp.as_str()).filter(|sdp| !sdp.is_empty());
+            let created = signal.whep_pull(group, token, client, &wish, sdp).await;
+            ("whep", created)
+        }
+    };
+    let Created { id, etag, sdp } = created.map_err(|error| Box::new(refused(place, &error)))?;
+    let location = encode(&format!("/group/{group}/.{kind}/{id}"));
     let mut response = (
         StatusCode::CREATED,
         [
@@ -170,28 +210,38 @@ async fn publish(
             (header::LOCATION, location),
             (header::ETAG, format!("\"{etag}\"")),
         ],
-        answer,
+        sdp,
     )
         .into_response();
-    add_links(response.headers_mut(), &state.signal().rtc_configuration());
+    add_links(response.headers_mut(), &signal.rtc_configuration());
     Ok(response)
 }
 
 async fn patch(
     state: &State,
-    group: &str,
+    place: Place<'_>,
     id: &str,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    let Place { door, group, .. } = place;
     let token = bearer(headers)?;
-    let fragment = read(headers, body, FRAGMENT).await?;
+    let (signal, token) = (state.signal(), token.as_deref());
+    let kinds: &[&str] = match door {
+        Door::Whip => &[FRAGMENT],
+        Door::Whep => &[FRAGMENT, SDP],
+    };
+    let (kind, text) = read(headers, body, kinds).await?;
+    if kind == SDP {
+        let answered = signal.whep_answer(group, id, token, &text).await;
+        answered.map_err(|error| Box::new(refused(place, &error)))?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let matches = if_match(headers);
-    let patched = state
-        .signal()
-        .whip_patch(group, id, token.as_deref(), matches.as_deref(), &fragment)
+    let patched = signal
+        .whip_patch(door, group, id, token, matches.as_deref(), &text)
         .await;
-    match patched.map_err(|error| Box::new(refused(&error)))? {
+    match patched.map_err(|error| Box::new(refused(place, &error)))? {
         Patched::Trickled => Ok(StatusCode::NO_CONTENT.into_response()),
         Patched::Restarted { etag, fragment } => Ok((
             [
@@ -206,7 +256,7 @@ async fn patch(
 
 async fn delete(
     state: &State,
-    group: &str,
+    place: Place<'_>,
     id: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Refused> {
@@ -214,9 +264,15 @@ async fn delete(
     let matches = if_match(headers);
     state
         .signal()
-        .whip_delete(group, id, token.as_deref(), matches.as_deref())
+        .whip_delete(
+            place.door,
+            place.group,
+            id,
+            token.as_deref(),
+            matches.as_deref(),
+        )
         .await
-        .map_err(|error| Box::new(refused(&error)))?;
+        .map_err(|error| Box::new(refused(place, &error)))?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -257,24 +313,31 @@ fn if_match(headers: &HeaderMap) -> Option<Vec<String>> {
     Some(tags.collect())
 }
 
-async fn read(headers: &HeaderMap, body: Body, wanted: &'static str) -> Result<String, Refused> {
+/// The body, if it is of a kind that is wanted, and which.
+async fn read<'a>(
+    headers: &HeaderMap,
+    body: Body,
+    wanted: &[&'a str],
+) -> Result<(&'a str, String), Refused> {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case(wanted) {
-        let mut response = text(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            &format!("the body must be {wanted}"),
-        );
-        let headers = response.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static(wanted));
+    let known = wanted.iter().find(|one| kind.eq_ignore_ascii_case(one));
+    let Some(known) = known else {
+        let wanted = wanted.join(", ");
+        let reason = format!("the body must be {wanted}");
+        let mut response = text(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason);
+        if let Ok(wanted) = HeaderValue::from_str(&wanted) {
+            response.headers_mut().insert(header::ACCEPT, wanted);
+        }
         return Err(Box::new(response));
-    }
+    };
     let bytes = to_bytes(body, LIMIT)
         .await
         .map_err(|_| Box::new(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")))?;
-    String::from_utf8(bytes.into())
-        .map_err(|_| Box::new(text(StatusCode::BAD_REQUEST, "the body is not UTF-8")))
+    let text = String::from_utf8(bytes.into())
+        .map_err(|_| Box::new(text(StatusCode::BAD_REQUEST, "the body is not UTF-8")))?;
+    Ok((known, text))
 }
 
 /// `Link` headers of the ICE servers (RFC 9725, section 4.6).
@@ -304,7 +367,7 @@ fn add_links(headers: &mut HeaderMap, configuration: &Value) {
     }
 }
 
-fn refused(error: &WhipError) -> Response {
+fn refused(place: Place<'_>, error: &WhipError) -> Response {
     let reason = error.to_string();
     let status = match error {
         WhipError::Group(error) => match error {
@@ -314,7 +377,11 @@ fn refused(error: &WhipError) -> Response {
             | GroupError::DuplicateUsername => return unauthorised(&reason),
             GroupError::TooManyUsers | GroupError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
             GroupError::Redirect(url) => {
-                let location = format!("{}/.whip", url.trim_end_matches('/'));
+                let door = match place.door {
+                    Door::Whip => ".whip",
+                    Door::Whep => ".whep",
+                };
+                let location = format!("{}/{door}", url.trim_end_matches('/'));
                 return super::pages::redirect(StatusCode::TEMPORARY_REDIRECT, &location);
             }
             _ => StatusCode::FORBIDDEN,
@@ -324,6 +391,7 @@ fn refused(error: &WhipError) -> Response {
         WhipError::Unusable(_) => StatusCode::UNPROCESSABLE_ENTITY,
         WhipError::NoSession => StatusCode::NOT_FOUND,
         WhipError::Stale => StatusCode::PRECONDITION_FAILED,
+        WhipError::NoStream | WhipError::NotOffered => StatusCode::CONFLICT,
     };
     text(status, &reason)
 }
@@ -335,11 +403,32 @@ mod tests {
 
     #[test]
     fn places() {
-        assert_eq!(place("/group/a/b/.whip"), Some(Place::Endpoint("a/b")));
-        assert_eq!(place("/group/a/.whip/x"), Some(Place::Session("a", "x")));
-        for other in ["/group/.whip", "/a/.whip", "/group/a/.whip2", "/group/a/"] {
+        let (whip, whep) = (Door::Whip, Door::Whep);
+        for (path, door, group, id) in [
+            ("/group/a/b/.whip", whip, "a/b", None),
+            ("/group/a/.whip/x", whip, "a", Some("x")),
+            ("/group/a/.whep", whep, "a", None),
+            ("/group/a/b/.whep/x", whep, "a/b", Some("x")),
+        ] {
+            assert_eq!(place(path), Some(Place { door, group, id }), "{path}");
+        }
+        for other in [
+            "/group/.whip",
+            "/a/.whip",
+            "/group/a/.whip2",
+            "/group/a/",
+            "/group/a/b",
+        ] {
             assert_eq!(place(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn wishes() {
+        let all = wish(Some("username=Ann+B%20C&label=camera&x=y"));
+        assert_eq!(all.username.as_deref(), Some("Ann B C"));
+        assert_eq!(all.label.as_deref(), Some("camera"));
+        assert_eq!(wish(None), Wish::default());
     }
 
     #[test]

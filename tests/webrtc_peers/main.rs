@@ -56,7 +56,7 @@ async fn publish(publisher: &Peer, packets: u64) {
 }
 
 /// Waits until the receiver has this many different packets.
-async fn received(receiver: &Member, packets: usize) {
+async fn received(receiver: &Peer, packets: usize) {
     let deadline = Instant::now() + PATIENCE;
     while receiver.packets().len() < packets {
         assert!(
@@ -69,7 +69,7 @@ async fn received(receiver: &Member, packets: usize) {
 }
 
 /// The numbers in the payloads, by sequence number; the payloads must be what was sent.
-fn by_seqno(receiver: &Member) -> BTreeMap<u16, Vec<u64>> {
+fn by_seqno(receiver: &Peer) -> BTreeMap<u16, Vec<u64>> {
     let mut numbers: BTreeMap<u16, Vec<u64>> = BTreeMap::new();
     for packet in receiver.packets() {
         let number = u64::from_be_bytes(packet.payload[11..19].try_into().unwrap());
@@ -112,14 +112,15 @@ async fn ten_receivers_get_every_packet_once_and_in_order() {
     }
     publish(&publisher.peer, PACKETS).await;
     for receiver in &receivers {
-        received(receiver, PACKETS as usize).await;
+        received(&receiver.peer, PACKETS as usize).await;
         let order: Vec<u64> = receiver
+            .peer
             .packets()
             .iter()
             .map(|packet| u64::from_be_bytes(packet.payload[11..19].try_into().unwrap()))
             .collect();
         assert_eq!(order, (0..PACKETS).collect::<Vec<_>>());
-        let numbers = by_seqno(receiver);
+        let numbers = by_seqno(&receiver.peer);
         assert_eq!(
             numbers.len() as u64,
             PACKETS,
@@ -148,12 +149,12 @@ async fn what_is_lost_on_the_way_down_is_repaired() {
     }
     publish(&publisher.peer, PACKETS).await;
     // The last ones show the receiver that something before them is missing.
-    received(&receiver, PACKETS as usize - 20).await;
+    received(&receiver.peer, PACKETS as usize - 20).await;
     let first = PACKETS - 20;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let numbers: std::collections::BTreeSet<u64> =
-            by_seqno(&receiver).into_values().flatten().collect();
+            by_seqno(&receiver.peer).into_values().flatten().collect();
         // The crate asks for nothing before it has found out which track the packets are of.
         let missing: Vec<u64> = (100..first)
             .filter(|number| !numbers.contains(number))
@@ -169,7 +170,7 @@ async fn what_is_lost_on_the_way_down_is_repaired() {
         "only {} packets were lost on purpose",
         line.lost()
     );
-    for (seqno, numbers) in by_seqno(&receiver) {
+    for (seqno, numbers) in by_seqno(&receiver.peer) {
         assert!(
             numbers.windows(2).all(|pair| pair[0] == pair[1]),
             "sequence number {seqno} stood for {numbers:?}"

@@ -13,6 +13,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
     RtpCodecKind,
 };
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -184,6 +185,31 @@ impl Peer {
         self.gathered().await
     }
 
+    /// An offer to receive video.
+    pub(crate) async fn offer_to_receive(&mut self) -> String {
+        let init = RTCRtpTransceiverInit {
+            direction: RTCRtpTransceiverDirection::Recvonly,
+            streams: Vec::new(),
+            send_encodings: Vec::new(),
+        };
+        self.connection
+            .add_transceiver_from_kind(RtpCodecKind::Video, Some(init))
+            .await
+            .unwrap();
+        let offer = self.connection.create_offer(None).await.unwrap();
+        self.connection.set_local_description(offer).await.unwrap();
+        self.gathered().await
+    }
+
+    /// The answer to an offer.
+    pub(crate) async fn answer(&mut self, sdp: &str) -> String {
+        let offer = RTCSessionDescription::offer(sdp.to_owned()).unwrap();
+        self.connection.set_remote_description(offer).await.unwrap();
+        let answer = self.connection.create_answer(None).await.unwrap();
+        self.connection.set_local_description(answer).await.unwrap();
+        self.gathered().await
+    }
+
     /// Takes the answer to the offer.
     pub(crate) async fn accept(&self, sdp: &str) {
         let answer = RTCSessionDescription::answer(sdp.to_owned()).unwrap();
@@ -197,6 +223,11 @@ impl Peer {
     pub(crate) async fn connected(&self) {
         let mut connected = self.connected.clone();
         connected.wait_for(|done| *done).await.unwrap();
+    }
+
+    /// What has arrived, in the order of arrival.
+    pub(crate) fn packets(&self) -> Vec<Packet> {
+        self.packets.lock().unwrap().clone()
     }
 
     /// Sends a packet of video.
@@ -311,23 +342,15 @@ impl Member {
         self.take_candidate(None).await;
     }
 
+    /// Ends what it publishes.
+    pub(crate) async fn close(&self) {
+        self.say(json!({"type": "close", "id": "video"})).await;
+    }
+
     /// Answers the stream that the server offers, perhaps over a lossy line.
     pub(crate) async fn accept_stream(&mut self, line: Option<&Lossy>) -> Value {
         let offer = self.hear("offer").await;
-        let sdp = offer["sdp"].as_str().unwrap().to_owned();
-        let description = RTCSessionDescription::offer(sdp).unwrap();
-        self.peer
-            .connection
-            .set_remote_description(description)
-            .await
-            .unwrap();
-        let answer = self.peer.connection.create_answer(None).await.unwrap();
-        self.peer
-            .connection
-            .set_local_description(answer)
-            .await
-            .unwrap();
-        let mut sdp = self.peer.gathered().await;
+        let mut sdp = self.peer.answer(offer["sdp"].as_str().unwrap()).await;
         if line.is_some() {
             // The server must not find the way around the lossy line.
             sdp = sdp
@@ -340,10 +363,5 @@ impl Member {
             .await;
         self.take_candidate(line).await;
         offer
-    }
-
-    /// What has arrived, in the order of arrival.
-    pub(crate) fn packets(&self) -> Vec<Packet> {
-        self.peer.packets.lock().unwrap().clone()
     }
 }

@@ -1,4 +1,4 @@
-//! WHIP as an encoder uses it: an offer by HTTP, and its media arrives in the group.
+//! WHIP and WHEP as encoders and players use them: an offer by HTTP, and media flows.
 
 use super::member::{Member, Peer};
 use super::{PATIENCE, by_seqno, publish, received, server};
@@ -88,8 +88,8 @@ async fn an_encoder_publishes_trickles_restarts_and_goes() {
         timeout(PATIENCE, peer.connected()).await.unwrap();
     }
     publish(&encoder, PACKETS).await;
-    received(&receiver, PACKETS as usize).await;
-    assert_eq!(by_seqno(&receiver).len(), PACKETS as usize);
+    received(&receiver.peer, PACKETS as usize).await;
+    assert_eq!(by_seqno(&receiver.peer).len(), PACKETS as usize);
 
     // Another candidate of the same ICE session.
     let ufrag = attribute(&offer, "a=ice-ufrag:");
@@ -212,5 +212,66 @@ async fn what_is_no_good_is_refused() {
     let elsewhere = session.replace("/group/g/", "/group/watch/");
     assert_eq!(http.delete(&elsewhere, "*").await, 404);
     assert_eq!(http.delete(&session, "*").await, 200);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn players_receive_by_their_offer_or_by_the_servers() {
+    const PACKETS: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder).await;
+    let http = Http::new(server.address());
+    let mut player = Peer::new().await;
+    let offer = player.offer_to_receive().await;
+    let early = http.post("/group/g/.whep", offer.clone()).await;
+    assert_eq!(early.status(), 409, "nobody publishes yet");
+
+    let mut publisher = Member::join(server.address(), "publisher").await;
+    publisher.publish().await;
+    let other = http
+        .post("/group/g/.whep?username=someone", offer.clone())
+        .await;
+    assert_eq!(other.status(), 409);
+    let created = http.post("/group/g/.whep?username=publisher", offer).await;
+    assert_eq!(created.status(), 201);
+    let session = header(&created, "location");
+    assert!(session.starts_with("/group/g/.whep/"), "{session}");
+    player.accept(&created.text().await.unwrap()).await;
+
+    let mut asking = Peer::new().await;
+    let request = http.request("POST", "/group/g/.whep");
+    let created = request.send().await.unwrap();
+    assert_eq!(created.status(), 201);
+    let theirs = header(&created, "location");
+    let answer = asking.answer(&created.text().await.unwrap()).await;
+    let request = || http.request("PATCH", &theirs).header("content-type", SDP);
+    let nonsense = request().body("nonsense").send().await.unwrap();
+    assert_eq!(nonsense.status(), 400);
+    let accepted = request().body(answer.clone()).send().await.unwrap();
+    assert_eq!(accepted.status(), 204);
+    let again = request().body(answer).send().await.unwrap();
+    assert_eq!(again.status(), 409, "there is nothing left to answer");
+
+    for peer in [&publisher.peer, &player, &asking] {
+        timeout(PATIENCE, peer.connected()).await.unwrap();
+    }
+    publish(&publisher.peer, PACKETS).await;
+    for peer in [&player, &asking] {
+        received(peer, PACKETS as usize).await;
+        assert_eq!(by_seqno(peer).len(), PACKETS as usize);
+    }
+    // A session of one kind is none of the other.
+    assert_eq!(
+        http.delete(&theirs.replace(".whep", ".whip"), "*").await,
+        404
+    );
+    assert_eq!(http.delete(&theirs, "*").await, 200);
+    // When the stream ends, so does the session.
+    publisher.close().await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while http.patch(&session, "*", String::new()).await.status() != 404 {
+        assert!(tokio::time::Instant::now() < deadline, "the session stays");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     server.shutdown().await;
 }

@@ -9,6 +9,7 @@ use crate::media::Codec;
 use crate::net::ShardId;
 use crate::shard::{Command, DownTrackConfig, PeerId};
 use crate::transport::description::{CodecParameters, DownMedia, Extension, LocalTransport};
+use crate::transport::peer::Role;
 use crate::transport::sdp::DownOffer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -62,9 +63,25 @@ enum Renewal {
 
 /// A media section, and the track it carries.
 #[derive(Debug, Clone)]
-struct Section {
+pub(super) struct Section {
     media: DownMedia,
     track: usize,
+}
+
+impl Section {
+    pub(super) fn media(&self) -> DownMedia {
+        self.media.clone()
+    }
+
+    /// What the shard is told once a receiver has accepted it.
+    pub(super) fn config(&self) -> DownTrackConfig {
+        DownTrackConfig {
+            mid: self.media.mid.clone(),
+            up_track: Some(self.track),
+            ssrc: self.media.ssrc,
+            payload_type: self.media.codec.payload_type,
+        }
+    }
 }
 
 /// The payload type that the server sends each codec with.
@@ -82,7 +99,7 @@ fn payload_type(codec: Codec) -> u8 {
 }
 
 /// The extensions of a publisher that are of use beyond its own hop.
-fn forwarded(track: &PublishedTrack) -> Vec<Extension> {
+pub(super) fn forwarded(track: &PublishedTrack) -> Vec<Extension> {
     let of_use = [
         Extension::AudioLevel,
         Extension::VideoOrientation,
@@ -112,7 +129,7 @@ fn media(mid: String, track: &PublishedTrack, ssrc: u32) -> DownMedia {
 
 /// The sections that carry the `wanted` tracks. A section once offered stays: with the track it
 /// had if that is wanted, with another of its kind, or inactive.
-fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize]) -> Vec<Section> {
+pub(super) fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize]) -> Vec<Section> {
     let mut sections = old.to_vec();
     let mut placed = vec![false; sections.len()];
     let taken = |sections: &[Section], ssrc| sections.iter().any(|one| one.media.ssrc == ssrc);
@@ -262,6 +279,7 @@ impl Session {
             peer: down.peer,
             source: stream.peer,
             home: stream.shard,
+            role: Role::Offerer,
             local: down.local.ice.clone(),
         };
         engine.send(down.shard, command);
@@ -349,12 +367,7 @@ impl Session {
             .iter()
             .zip(&accepted.media)
             .filter(|(section, answer)| section.media.active && answer.accepted)
-            .map(|(section, _)| DownTrackConfig {
-                mid: section.media.mid.clone(),
-                up_track: Some(section.track),
-                ssrc: section.media.ssrc,
-                payload_type: section.media.codec.payload_type,
-            })
+            .map(|(section, _)| section.config())
             .collect();
         let command = Command::AcceptDown {
             peer: down.peer,

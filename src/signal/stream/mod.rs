@@ -5,12 +5,14 @@
 //! | `local` | what the server says of itself: credentials, candidates |
 //! | `up` | `offer` of a client, `close` |
 //! | `down` | `offer` of the server, `answer`, `renegotiate`, `abort` |
+//! | `pull` | a stream that is received by WHEP |
 //! | `request` | `request`, `requestStream`: which tracks a client wants |
 //! | `ice` | `ice` |
 
 mod down;
 mod ice;
 mod local;
+mod pull;
 mod request;
 mod up;
 
@@ -26,6 +28,7 @@ use crate::group::PeerChange;
 use crate::net::ShardId;
 use crate::shard::{Command, PeerId};
 use down::DownStream;
+use pull::Pulled;
 use std::collections::HashMap;
 use std::sync::Arc;
 use up::UpStream;
@@ -37,6 +40,8 @@ pub(super) struct Streams {
     down: HashMap<String, DownStream>,
     /// What is wanted of streams with a label; `""` for all others.
     requested: HashMap<String, Vec<String>>,
+    /// By WHEP.
+    pulled: Option<Pulled>,
 }
 
 impl Session {
@@ -65,6 +70,9 @@ impl Session {
         }
         for down in streams.down.into_values() {
             self.remove_peer(down.shard, down.peer);
+        }
+        if let Some(pulled) = streams.pulled {
+            self.remove_peer(pulled.shard, pulled.peer);
         }
     }
 

@@ -26,7 +26,7 @@ pub(in super::super) struct RequestStream {
 
 /// The tracks of a stream that are requested, as indexes: at most one of each kind. `video` is
 /// the first video track, `video-low` the last; audio comes first.
-fn wanted(request: &[String], stream: &PublishedStream) -> Vec<usize> {
+pub(super) fn wanted(request: &[String], stream: &PublishedStream) -> Vec<usize> {
     let wants = |what: &str| request.iter().any(|own| own == what);
     let of = |kind: Kind| {
         let tracks = stream.tracks.iter().enumerate();

@@ -69,7 +69,7 @@ impl DownOffer {
 }
 
 /// What the server offers to understand of a receiver.
-fn offered_feedback(kind: Kind) -> Feedback {
+pub(super) fn offered_feedback(kind: Kind) -> Feedback {
     match kind {
         Kind::Audio => Feedback::default(),
         Kind::Video => Feedback {
@@ -122,7 +122,7 @@ fn offer_section(media: &DownMedia, stream: &str, local: &LocalTransport) -> Med
 }
 
 /// The fmtp that a receiver is offered for what the publisher sends.
-fn fmtp(codec: &CodecParameters) -> String {
+pub(super) fn fmtp(codec: &CodecParameters) -> String {
     match codec.codec {
         Codec::Opus if codec.fmtp.is_empty() => "minptime=10;useinbandfec=1".to_owned(),
         Codec::H264 => {
@@ -146,7 +146,7 @@ fn fmtp(codec: &CodecParameters) -> String {
 }
 
 /// A name that may stand in `a=msid` (RFC 8830, section 2) and as a cname.
-fn msid(id: &str) -> String {
+pub(super) fn msid(id: &str) -> String {
     let plain: String = id
         .chars()
         .take(40)

@@ -1,0 +1,359 @@
+//! A receiver's offer, and the answer in which the server sends (WHEP). Everywhere else the server
+//! offers what it sends: here payload types are the receiver's.
+
+use super::down::{fmtp, msid, offered_feedback};
+use super::write::{self, Section};
+use super::{SdpError, read};
+use crate::media::{Codec, Kind};
+use crate::transport::description::{
+    CodecParameters, Extension, Feedback, LocalTransport, RemoteTransport, Setup,
+};
+use rtc_sdp::description::media::MediaDescription;
+
+/// What a receiver is ready to receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullOffer {
+    /// What the offer says of its transport.
+    pub remote: RemoteTransport,
+    sections: Vec<Offered>,
+    allow_mixed: bool,
+}
+
+/// One section of the offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Offered {
+    mid: String,
+    /// `audio`, `video`, `application`, …
+    name: String,
+    protos: Vec<String>,
+    /// The first format: a rejected section must have one too.
+    format: String,
+    /// Empty if nothing can be sent in it.
+    codecs: Vec<(CodecParameters, Feedback)>,
+    /// Those that the offer gives the id that the server writes.
+    extensions: Vec<Extension>,
+    reduced_size: bool,
+}
+
+/// What the server sends in one section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullMedia {
+    /// `a=mid`
+    pub mid: String,
+    /// With the receiver's payload type.
+    pub codec: CodecParameters,
+    /// That the server sends with.
+    pub ssrc: u32,
+    /// Extensions that the publisher sends, and the receiver would understand.
+    pub extensions: Vec<Extension>,
+}
+
+impl PullOffer {
+    /// Reads an offer.
+    ///
+    /// # Errors
+    /// If it is no SDP, or lacks what every WebRTC offer has.
+    pub fn parse(sdp: &str) -> Result<Self, SdpError> {
+        let session = read::parse(sdp)?;
+        let descriptions = &session.media_descriptions;
+        let first = descriptions
+            .iter()
+            .find(|media| read::is_alive(media))
+            .or(descriptions.first())
+            .ok_or(SdpError::Missing("a media section"))?;
+        let bundle = read::bundle(&session);
+        let mut sections = Vec::with_capacity(descriptions.len());
+        for description in descriptions {
+            let attributes = &description.attributes;
+            let mid = read::value(attributes, "mid").unwrap_or_default();
+            if mid.is_empty() && descriptions.len() > 1 {
+                return Err(SdpError::Missing("a=mid in every media section"));
+            }
+            let bundled = match &bundle {
+                Some(mids) => mids.contains(mid),
+                None => std::ptr::eq(description, first),
+            };
+            let usable = bundled
+                && read::is_alive(description)
+                && read::is_secure_rtp(description)
+                && read::direction(&session, description).1;
+            let codecs: Vec<_> = if usable {
+                let of = |codec: CodecParameters| {
+                    let feedback = read::feedback(description, codec.payload_type);
+                    (codec, feedback)
+                };
+                read::codecs(description).into_iter().map(of).collect()
+            } else {
+                Vec::new()
+            };
+            if !codecs.is_empty() && !read::flag(attributes, "rtcp-mux") {
+                let mid = mid.to_owned();
+                return Err(SdpError::NoRtcpMux { mid });
+            }
+            let extmaps = read::extmaps(&session, description).into_iter();
+            sections.push(Offered {
+                mid: mid.to_owned(),
+                name: description.media_name.media.clone(),
+                protos: description.media_name.protos.clone(),
+                format: description
+                    .media_name
+                    .formats
+                    .first()
+                    .cloned()
+                    .unwrap_or_default(),
+                codecs,
+                extensions: extmaps
+                    .filter(|extmap| extmap.id == extmap.extension.own_id())
+                    .map(|extmap| extmap.extension)
+                    .collect(),
+                reduced_size: read::flag(attributes, "rtcp-rsize"),
+            });
+        }
+        Ok(Self {
+            remote: read::transport(&session, first, Setup::Actpass)?,
+            sections,
+            allow_mixed: read::flag(&session.attributes, "extmap-allow-mixed"),
+        })
+    }
+
+    /// The first section that can carry a codec and that is not in `taken`, and how.
+    pub fn fit(
+        &self,
+        published: &CodecParameters,
+        ssrc: u32,
+        extensions: &[Extension],
+        taken: &[PullMedia],
+    ) -> Option<PullMedia> {
+        let free = |section: &&Offered| taken.iter().all(|other| other.mid != section.mid);
+        self.sections.iter().filter(free).find_map(|section| {
+            let codec = section.codec_for(published)?;
+            let mut extensions = extensions.to_vec();
+            extensions.retain(|extension| section.extensions.contains(extension));
+            Some(PullMedia {
+                mid: section.mid.clone(),
+                codec: CodecParameters {
+                    payload_type: codec.payload_type,
+                    ..published.clone()
+                },
+                ssrc,
+                extensions,
+            })
+        })
+    }
+
+    /// The answer, in which the server sends `media` and rejects all other sections. Candidates
+    /// are trickled.
+    pub fn answer(&self, local: &LocalTransport, stream_id: &str, media: &[PullMedia]) -> String {
+        let stream = msid(stream_id);
+        let of = |section: &Offered| media.iter().find(|media| media.mid == section.mid);
+        let kept = self.sections.iter().filter(|section| of(section).is_some());
+        let mids = kept
+            .map(|section| section.mid.as_str())
+            .filter(|mid| !mid.is_empty());
+        let mut session = write::session(local, mids, self.allow_mixed);
+        for section in &self.sections {
+            let description = section.answer(of(section), &stream, self.remote.setup, local);
+            session = session.with_media(description);
+        }
+        session.marshal()
+    }
+}
+
+impl Offered {
+    /// The offered form of a codec that a receiver can be sent the published one in.
+    fn codec_for(&self, published: &CodecParameters) -> Option<&CodecParameters> {
+        let same = |one: &&CodecParameters| one.codec == published.codec;
+        let mut offered = self.codecs.iter().map(|(codec, _)| codec).filter(same);
+        let parameter = |codec: &CodecParameters, name| {
+            read::fmtp_parameter(&codec.fmtp, name).map(str::to_ascii_lowercase)
+        };
+        match published.codec {
+            Codec::H264 => {
+                let shape = |codec: &CodecParameters| {
+                    let mode = parameter(codec, "packetization-mode");
+                    let profile = parameter(codec, "profile-level-id");
+                    (
+                        mode.unwrap_or_else(|| "0".to_owned()),
+                        profile.and_then(|id| id.get(..4).map(str::to_owned)),
+                    )
+                };
+                let wanted = shape(published);
+                let all: Vec<_> = offered.collect();
+                let exact = all.iter().find(|codec| shape(codec) == wanted);
+                let mode = || all.iter().find(|codec| shape(codec).0 == wanted.0);
+                exact.or_else(mode).copied()
+            }
+            Codec::Vp9 | Codec::Av1 => {
+                let name = if published.codec == Codec::Vp9 {
+                    "profile-id"
+                } else {
+                    "profile"
+                };
+                let profile =
+                    |codec: &CodecParameters| parameter(codec, name).unwrap_or_else(|| "0".into());
+                offered.find(|codec| profile(codec) == profile(published))
+            }
+            _ => offered.next(),
+        }
+    }
+
+    fn answer(
+        &self,
+        media: Option<&PullMedia>,
+        stream: &str,
+        offered: Setup,
+        local: &LocalTransport,
+    ) -> MediaDescription {
+        let port = if media.is_some() { 9 } else { 0 };
+        let mut section = Section(write::media(&self.name, port, &self.protos));
+        if !self.mid.is_empty() {
+            section.value("mid", &self.mid);
+        }
+        let Some(media) = media else {
+            section.0.media_name.formats.push(self.format.clone());
+            section.flag("inactive");
+            return section.0;
+        };
+        let setup = match offered {
+            Setup::Active => Setup::Passive,
+            Setup::Passive | Setup::Actpass => Setup::Active,
+        };
+        section.transport(local, setup);
+        if self.reduced_size {
+            section.flag("rtcp-rsize");
+        }
+        let codec = &media.codec;
+        let theirs = self
+            .codecs
+            .iter()
+            .find(|(other, _)| other.payload_type == codec.payload_type)
+            .map_or_else(Feedback::default, |(_, feedback)| *feedback);
+        let ours = match codec.codec.kind() {
+            Kind::Audio => Feedback::default(),
+            Kind::Video => offered_feedback(Kind::Video),
+        };
+        let feedback = Feedback {
+            nack: ours.nack && theirs.nack,
+            pli: ours.pli && theirs.pli,
+            fir: ours.fir && theirs.fir,
+            remb: ours.remb && theirs.remb,
+            transport_cc: false,
+        };
+        let codec = CodecParameters {
+            fmtp: fmtp(codec),
+            ..codec.clone()
+        };
+        section.flag("sendonly").codec(&codec, feedback);
+        for extension in &media.extensions {
+            let line = format!("{} {}", extension.own_id(), extension.uri());
+            section.value("extmap", line);
+        }
+        section
+            .value("msid", format!("{stream} {stream}-{}", msid(&self.mid)))
+            .value("ssrc", format!("{} cname:{stream}", media.ssrc));
+        section.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::description::{Fingerprint, IceCredentials};
+
+    fn offer() -> String {
+        let section = |kind: &str, mid: &str, formats: &str, lines: &str| {
+            format!(
+                "m={kind} 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\n\
+                 a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=rtcp-mux\r\n\
+                 a=fingerprint:sha-256 {}\r\na=setup:actpass\r\n{lines}",
+                ["AA"; 32].join(":")
+            )
+        };
+        let mut sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE v a d\r\n"
+            .to_owned();
+        sdp += &section(
+            "video",
+            "v",
+            "45 46 47",
+            "a=recvonly\r\na=rtpmap:45 H264/90000\r\n\
+             a=fmtp:45 packetization-mode=0;profile-level-id=42e01f\r\na=rtpmap:46 H264/90000\r\n\
+             a=fmtp:46 packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:46 nack\r\n\
+             a=rtcp-fb:46 transport-cc\r\na=rtpmap:47 VP8/90000\r\n\
+             a=extmap:4 urn:3gpp:video-orientation\r\n\
+             a=extmap:6 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+        );
+        sdp += &section(
+            "audio",
+            "a",
+            "109",
+            "a=sendonly\r\na=rtpmap:109 opus/48000/2\r\n",
+        );
+        sdp += &section(
+            "audio",
+            "d",
+            "109",
+            "a=sendrecv\r\na=rtpmap:109 opus/48000/2\r\n",
+        );
+        sdp
+    }
+
+    fn published(codec: Codec, fmtp: &str) -> CodecParameters {
+        CodecParameters {
+            codec,
+            payload_type: 0,
+            channels: if codec == Codec::Opus { 2 } else { 1 },
+            fmtp: fmtp.to_owned(),
+        }
+    }
+
+    #[test]
+    fn tracks_find_the_sections_that_can_carry_them() {
+        let offer = PullOffer::parse(&offer()).unwrap();
+        let sound = offer.fit(&published(Codec::Opus, ""), 1, &[], &[]).unwrap();
+        assert_eq!((sound.mid.as_str(), sound.codec.payload_type), ("d", 109));
+        let taken = [sound];
+        assert_eq!(offer.fit(&published(Codec::Opus, ""), 2, &[], &taken), None);
+        let h264 = published(Codec::H264, "packetization-mode=1;profile-level-id=42E034");
+        let extensions = [Extension::VideoOrientation, Extension::DependencyDescriptor];
+        let video = offer.fit(&h264, 3, &extensions, &taken).unwrap();
+        assert_eq!((video.mid.as_str(), video.codec.payload_type), ("v", 46));
+        assert_eq!(video.extensions, [Extension::VideoOrientation]);
+        assert_eq!(offer.fit(&published(Codec::Vp9, ""), 3, &[], &[]), None);
+    }
+
+    #[test]
+    fn the_answer_sends_what_was_taken_and_rejects_the_rest() {
+        let offer = PullOffer::parse(&offer()).unwrap();
+        let media = offer.fit(&published(Codec::Vp8, ""), 77, &[], &[]).unwrap();
+        let local = LocalTransport {
+            ice: IceCredentials {
+                ufrag: "serv".to_owned(),
+                pwd: "serverserverserverserver".to_owned(),
+            },
+            fingerprint: Fingerprint::Sha256([7; 32]),
+            session: (1, 1),
+        };
+        let answer = offer.answer(&local, "s", &[media]);
+        assert!(answer.contains("a=group:BUNDLE v\r\n"), "{answer}");
+        assert!(
+            answer.contains("m=video 9 UDP/TLS/RTP/SAVPF 47\r\n"),
+            "{answer}"
+        );
+        assert_eq!(answer.matches("m=audio 0 ").count(), 2, "{answer}");
+        assert_eq!(answer.matches("a=sendonly").count(), 1, "{answer}");
+        assert!(answer.contains("a=setup:active\r\n"), "{answer}");
+        assert!(answer.contains("a=ssrc:77 cname:s\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn what_is_no_offer_is_an_error() {
+        for bad in [
+            "",
+            "v=0",
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
+        ] {
+            assert!(PullOffer::parse(bad).is_err(), "{bad}");
+        }
+        assert!(PullOffer::parse(&offer().replace("a=rtcp-mux\r\n", "")).is_err());
+    }
+}
