@@ -55,7 +55,8 @@ describe('how it looks', {timeout: 300_000}, () => {
 
     before(async () => {
         await mkdir(ARTEFACTS, {recursive: true});
-        server = await Server.start({...GROUPS, empty: GROUPS['lounge'] ?? {}});
+        server = await Server.start({...GROUPS, empty: GROUPS['lounge'] ?? {}},
+            {users: {root: {password: 'root-secret', permissions: 'admin'}}});
         browser = await launch('chromium');
         olga = await Person.at('olga', browser);
     });
@@ -166,6 +167,17 @@ describe('how it looks', {timeout: 300_000}, () => {
         await olga.more('Speaker view');
         await show(olga, 'speaker');
         await olga.more('Speaker view');
+    });
+
+    test('the page for administrators', async () => {
+        const root = await Person.at('root', browser);
+        await root.page.authenticate({username: 'root', password: 'root-secret'});
+        await root.page.goto(`${server.url}/stats.html`);
+        await root.sees(/seminar[^]*20 people here[^]*Sends/);
+        await until('the rates', () => root.page.$$eval('.stats-group td', (cells) =>
+            cells.some((cell) => /[1-9]\d* kbit/.test(cell.textContent ?? ''))));
+        await show(root, 'stats');
+        await root.close();
     });
 
     test('the first page, with people in a meeting, and the one that leads nowhere', async () => {

@@ -286,6 +286,13 @@ export const ar = {
     'statistics.codec': 'الترميز',
     'statistics.sum': 'عدد التدفقات {n}؛ المرسل {up}، المستلم {down}',
 
+    'stats.denied': 'هذا للمديرين فقط.',
+    'stats.none': 'لا أحد في أي اجتماع.',
+    'stats.failed': 'تعذّر تحميل الأرقام: {message}',
+    'stats.client': 'العميل',
+    'stats.up': 'يرسل',
+    'stats.down': 'يستقبل',
+
     'settings.title': 'الإعدادات',
     'settings.processing': 'تقليل الضجيج والصدى',
     'settings.sent': 'ما ترسله',

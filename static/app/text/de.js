@@ -286,6 +286,13 @@ export const de = {
     'statistics.codec': 'Codec',
     'statistics.sum': '{n} Ströme; {up} gesendet, {down} empfangen',
 
+    'stats.denied': 'Das dürfen nur Administratoren sehen.',
+    'stats.none': 'Niemand ist in einer Besprechung.',
+    'stats.failed': 'Die Zahlen konnten nicht geladen werden: {message}',
+    'stats.client': 'Client',
+    'stats.up': 'Sendet',
+    'stats.down': 'Empfängt',
+
     'settings.title': 'Einstellungen',
     'settings.processing': 'Rauschen und Echo mindern',
     'settings.sent': 'Was Sie senden',

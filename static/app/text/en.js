@@ -284,6 +284,13 @@ export const en = {
     'statistics.codec': 'Codec',
     'statistics.sum': '{n} streams; {up} sent, {down} received',
 
+    'stats.denied': 'Only administrators may see this.',
+    'stats.none': 'Nobody is in any meeting.',
+    'stats.failed': 'The figures could not be loaded: {message}',
+    'stats.client': 'Client',
+    'stats.up': 'Sends',
+    'stats.down': 'Receives',
+
     'settings.title': 'Settings',
     'settings.processing': 'Reduce noise and echo',
     'settings.sent': 'What you send',

@@ -286,6 +286,13 @@ export const es = {
     'statistics.codec': 'Códec',
     'statistics.sum': '{n} flujos; {up} enviados, {down} recibidos',
 
+    'stats.denied': 'Solo para administradores.',
+    'stats.none': 'No hay nadie en ninguna reunión.',
+    'stats.failed': 'No se pudieron cargar las cifras: {message}',
+    'stats.client': 'Cliente',
+    'stats.up': 'Envía',
+    'stats.down': 'Recibe',
+
     'settings.title': 'Ajustes',
     'settings.processing': 'Reducir ruido y eco',
     'settings.sent': 'Lo que envía',

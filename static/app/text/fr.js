@@ -286,6 +286,13 @@ export const fr = {
     'statistics.codec': 'Codec',
     'statistics.sum': '{n} flux ; {up} envoyés, {down} reçus',
 
+    'stats.denied': 'Réservé aux administrateurs.',
+    'stats.none': 'Personne n’est en réunion.',
+    'stats.failed': 'Les chiffres n’ont pas pu être chargés : {message}',
+    'stats.client': 'Client',
+    'stats.up': 'Envoie',
+    'stats.down': 'Reçoit',
+
     'settings.title': 'Paramètres',
     'settings.processing': 'Réduire le bruit et l’écho',
     'settings.sent': 'Ce que vous envoyez',

@@ -70,13 +70,16 @@ export class Server {
      * Starts the program and waits until it answers.
      *
      * @param {Record<string, object>} groups The group files, by name.
+     * @param {object} [config] What `data/config.json` says.
      */
-    static async start(groups) {
+    static async start(groups, config) {
         const program = binary();
         const folder = await mkdtemp(join(tmpdir(), 'perikon-test-'));
         await Promise.all(['groups', 'data', 'recordings'].map((name) => mkdir(join(folder, name))));
         for (const [name, description] of Object.entries(groups))
             await writeFile(join(folder, 'groups', `${name}.json`), JSON.stringify(description));
+        if (config)
+            await writeFile(join(folder, 'data/config.json'), JSON.stringify(config));
         const server = new Server(program, folder, await freeTcpPort(), await freeUdpPort());
         await server.run();
         return server;
