@@ -13,6 +13,7 @@
 //! | [`group`] | descriptions, permissions, credentials, membership, history |
 //! | [`signal`] | the WebSocket protocol, one file per kind of message |
 //! | [`web`] | pages, status, static files |
+//! | [`figures`] | pure: how durations are counted |
 //! | [`config`] | command line and `data/config.json` |
 //! | [`memory`] | what the allocator keeps |
 //! | [`server`] | all of these together, started and stopped |
@@ -26,6 +27,7 @@
 //! - One writer per SSRC and key: a [`media`] down track is sealed by exactly one shard.
 
 pub mod config;
+pub mod figures;
 pub mod group;
 pub mod media;
 pub mod memory;

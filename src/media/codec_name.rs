@@ -33,6 +33,18 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Every codec, in the order of their declaration.
+    pub const ALL: [Self; 8] = [
+        Self::Opus,
+        Self::G722,
+        Self::Pcmu,
+        Self::Pcma,
+        Self::Vp8,
+        Self::Vp9,
+        Self::H264,
+        Self::Av1,
+    ];
+
     /// Whether the codec carries sound or pictures.
     pub fn kind(self) -> Kind {
         match self {
@@ -76,18 +88,9 @@ impl FromStr for Codec {
 
     /// Reads an encoding name of `a=rtpmap` or an entry of a group's `codecs`, in any case.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [
-            Self::Opus,
-            Self::G722,
-            Self::Pcmu,
-            Self::Pcma,
-            Self::Vp8,
-            Self::Vp9,
-            Self::H264,
-            Self::Av1,
-        ]
-        .into_iter()
-        .find(|codec| codec.encoding_name().eq_ignore_ascii_case(name))
-        .ok_or_else(|| UnknownCodec(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|codec| codec.encoding_name().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownCodec(name.to_owned()))
     }
 }

@@ -21,6 +21,8 @@ pub struct DownTrack {
     last_timestamp: Option<(u32, Instant)>,
     last_report: Option<(u64, Instant)>,
     figures: DownFigures,
+    /// Of `figures`, what was counted under other codecs.
+    before: DownFigures,
 }
 
 /// What is a receiver's own in the header of a packet.
@@ -75,6 +77,7 @@ impl DownTrack {
             last_timestamp: None,
             last_report: None,
             figures: DownFigures::default(),
+            before: DownFigures::default(),
             config,
         }
     }
@@ -95,6 +98,9 @@ impl DownTrack {
     pub fn select(&mut self, source: Option<u16>, codec: Codec, payload_type: u8) {
         if source != self.source || codec != self.codec || payload_type != self.config.payload_type
         {
+            if codec != self.codec {
+                self.before = self.figures;
+            }
             self.config.payload_type = payload_type;
             self.source = source;
             self.codec = codec;
@@ -233,6 +239,23 @@ impl DownTrack {
     /// What was counted.
     pub fn figures(&self) -> &DownFigures {
         &self.figures
+    }
+
+    /// What was counted since it carries its codec.
+    pub fn figures_of_codec(&self) -> DownFigures {
+        let (now, before) = (&self.figures, &self.before);
+        DownFigures {
+            packets: now.packets - before.packets,
+            bytes: now.bytes - before.bytes,
+            payload_bytes: now.payload_bytes - before.payload_bytes,
+            nacks: now.nacks - before.nacks,
+            repaired: now.repaired - before.repaired,
+            keyframes: now.keyframes - before.keyframes,
+            keyframe_requests: now.keyframe_requests - before.keyframe_requests,
+            // The receiver's own word, which may become less.
+            lost: now.lost.saturating_sub(before.lost),
+            ..*now
+        }
     }
 }
 

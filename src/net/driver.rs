@@ -1,5 +1,6 @@
 //! One thread: its sockets, its clock, its shard.
 
+use super::figures::Counts;
 use super::link::{Inbox, Links, Message};
 use super::mmsg::{self, Reader};
 use crate::shard::{Batch, Command, Event, Shard, ShardId, ShardStats};
@@ -49,6 +50,7 @@ pub(super) struct Driver {
     links: Links,
     events: mpsc::UnboundedSender<(ShardId, Event)>,
     load: Arc<Load>,
+    counts: Counts,
     idle: Duration,
     load_since: Instant,
     reader: Reader,
@@ -105,6 +107,7 @@ impl Driver {
             links,
             events,
             load,
+            counts: Counts::new(Instant::now()),
             idle: Duration::ZERO,
             load_since: Instant::now(),
             reader: Reader::new(),
@@ -161,6 +164,7 @@ impl Driver {
     fn measure(&mut self, waited: Instant) {
         let now = Instant::now();
         self.idle += now - waited;
+        self.counts.woke(now - waited);
         let elapsed = now - self.load_since;
         if elapsed >= LOAD_INTERVAL {
             let busy = elapsed.saturating_sub(self.idle).as_micros() * 1_000 / elapsed.as_micros();
@@ -178,8 +182,15 @@ impl Driver {
             shard,
             batch,
             sockets,
+            counts,
             ..
         } = self;
+        let mut out = Out {
+            batch,
+            sockets,
+            counts,
+            forwards: true,
+        };
         let mut any = false;
         for at in 0..links.from.len() {
             for _ in 0..MAX_RELAYED {
@@ -190,12 +201,12 @@ impl Driver {
                 shard.handle_relay(now, &packet.header, &packet.bytes[..len]);
                 any = true;
                 if shard.wants_flush() {
-                    flush(now, shard, batch, sockets, links);
+                    out.flush(now, shard, links);
                 }
             }
         }
         if any {
-            flush(now, shard, batch, sockets, links);
+            out.flush(now, shard, links);
         }
     }
 
@@ -214,7 +225,10 @@ impl Driver {
             return;
         }
         match self.reader.read(socket.fd) {
-            Ok(more) => socket.readable = more,
+            Ok(more) => {
+                self.counts.sockets.receive_calls += 1;
+                socket.readable = more;
+            }
             Err(error) => {
                 // Only a full read leaves doubt; an error of the network is not of the socket.
                 socket.readable = false;
@@ -232,9 +246,17 @@ impl Driver {
             batch,
             sockets,
             links,
+            counts,
             ..
         } = self;
+        let mut out = Out {
+            batch,
+            sockets,
+            counts,
+            forwards: true,
+        };
         reader.datagrams(|remote, data| {
+            out.counts.received(data.len());
             shard.handle_datagram(
                 now,
                 Path {
@@ -244,10 +266,10 @@ impl Driver {
                 data,
             );
             if shard.wants_flush() {
-                flush(now, shard, batch, sockets, links);
+                out.flush(now, shard, links);
             }
         });
-        self.flush(now);
+        out.flush(now, shard, links);
     }
 
     fn flush(&mut self, now: Instant) {
@@ -256,9 +278,16 @@ impl Driver {
             batch,
             sockets,
             links,
+            counts,
             ..
         } = self;
-        flush(now, shard, batch, sockets, links);
+        let mut out = Out {
+            batch,
+            sockets,
+            counts,
+            forwards: false,
+        };
+        out.flush(now, shard, links);
     }
 
     /// False when it is time to stop.
@@ -272,6 +301,11 @@ impl Driver {
                     self.next_token += 1;
                     self.stats.insert(token, reply);
                     self.shard.handle_command(now, Command::Stats { token });
+                }
+                Ok(Message::Figures(reply)) => {
+                    let figures = self.shard.figures();
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.counts.snapshot(now, figures, &self.load));
                 }
                 Err(TryRecvError::Empty) => {
                     self.more_messages = false;
@@ -302,35 +336,50 @@ impl Driver {
     }
 }
 
-fn flush(
-    now: Instant,
-    shard: &mut Shard,
-    batch: &mut Batch,
-    sockets: &mut [Socket],
-    links: &mut Links,
-) {
-    loop {
-        let more = shard.poll_transmit(now, batch);
-        if !batch.is_empty() {
-            for (at, socket) in sockets.iter_mut().enumerate() {
-                let sent = mmsg::send(socket.fd, at as u8, batch, socket.segmentation);
-                if sent.no_segmentation {
-                    tracing::info!("this network device cannot segment (UDP_SEGMENT)");
-                    socket.segmentation = false;
-                }
-                if sent.refused > 0 {
-                    tracing::debug!(refused = sent.refused, local = ?socket.socket.local_addr(), "send");
+/// The way out of a shard.
+struct Out<'a> {
+    batch: &'a mut Batch,
+    sockets: &'a mut [Socket],
+    counts: &'a mut Counts,
+    /// What is sent was led to by what was received at that moment.
+    forwards: bool,
+}
+
+impl Out<'_> {
+    fn flush(&mut self, now: Instant, shard: &mut Shard, links: &mut Links) {
+        loop {
+            let more = shard.poll_transmit(now, self.batch);
+            if !self.batch.is_empty() {
+                self.send();
+                if self.forwards {
+                    self.counts.forwarding.observe(now.elapsed());
                 }
             }
-            batch.clear();
+            if !shard.relays().is_empty() {
+                let dropped = links.send(shard.relays());
+                shard.relay_dropped(dropped);
+            }
+            if !more {
+                return;
+            }
         }
-        if !shard.relays().is_empty() {
-            let dropped = links.send(shard.relays());
-            shard.relay_dropped(dropped);
+    }
+
+    fn send(&mut self) {
+        self.counts.sends(self.batch);
+        for (at, socket) in self.sockets.iter_mut().enumerate() {
+            let sent = mmsg::send(socket.fd, at as u8, self.batch, socket.segmentation);
+            self.counts.sockets.send_calls += sent.calls;
+            self.counts.sockets.refused += sent.refused;
+            if sent.no_segmentation {
+                tracing::info!("this network device cannot segment (UDP_SEGMENT)");
+                socket.segmentation = false;
+            }
+            if sent.refused > 0 {
+                tracing::debug!(refused = sent.refused, local = ?socket.socket.local_addr(), "send");
+            }
         }
-        if !more {
-            return;
-        }
+        self.batch.clear();
     }
 }
 

@@ -1,5 +1,6 @@
 //! How threads reach each other: messages, which are few, and packets, which are many.
 
+use super::figures::ThreadFigures;
 use crate::media::cache::SLOT;
 use crate::shard::{Command, RelayHeader, Relays, ShardStats};
 use mio::{Poll, Token, Waker};
@@ -18,6 +19,7 @@ const RING: usize = 1_024;
 pub(super) enum Message {
     Command(Box<Command>),
     Stats(oneshot::Sender<ShardStats>),
+    Figures(oneshot::Sender<ThreadFigures>),
     Stop,
 }
 

@@ -3,8 +3,10 @@
 mod bind;
 mod driver;
 mod engine;
+mod figures;
 mod link;
 pub mod mmsg;
 
 pub use crate::shard::ShardId;
+pub use figures::{SocketFigures, ThreadFigures};
 pub use engine::{Engine, EngineConfig, EngineError, PortRange};

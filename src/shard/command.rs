@@ -209,7 +209,9 @@ impl Shard {
 
     /// What the receiver agreed to be sent, from now on.
     pub(super) fn select_tracks(&mut self, index: u32, wanted: Vec<DownTrackConfig>) {
-        let Self { ups, downs, .. } = self;
+        let Self {
+            ups, downs, ledger, ..
+        } = self;
         let Some(down) = downs.get_mut(index as usize) else {
             return;
         };
@@ -244,6 +246,9 @@ impl Shard {
                 .position(|track| track.config().ssrc == config.ssrc);
             let at = match at {
                 Some(at) => {
+                    if down.tracks[at].codec() != codec {
+                        ledger.track_gone(&down.tracks[at]);
+                    }
                     down.tracks[at].select(Some(source as u16), codec, config.payload_type);
                     at
                 }
@@ -287,7 +292,8 @@ impl Shard {
         let peer = match place {
             Place::Up(index) => {
                 self.tell_mirrors(index, || RelayMessage::Gone);
-                let up = self.ups.remove(index as usize);
+                let mut up = self.ups.remove(index as usize);
+                self.ledger.up_gone(&mut up);
                 for down in up.downs {
                     if let Some(down) = self.downs.get_mut(down as usize) {
                         down.source = None;
@@ -298,6 +304,7 @@ impl Shard {
             }
             Place::Down(index) => {
                 let down = self.downs.remove(index as usize);
+                self.ledger.down_gone(&down);
                 self.flush.forget_down(index);
                 if let Some(source) = down.source {
                     if let Some(up) = self.ups.get_mut(source as usize) {

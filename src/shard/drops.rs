@@ -91,6 +91,12 @@ impl Drops {
         self.0[reason as usize] += 1;
     }
 
+    /// Every reason, and how often it applied.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let names = Drop::ALL.iter().map(|reason| reason.name());
+        names.zip(self.0)
+    }
+
     /// Reasons that applied at least once.
     pub(crate) fn snapshot(&self) -> Vec<(&'static str, u64)> {
         Drop::ALL

@@ -8,6 +8,7 @@ mod batch;
 mod command;
 mod drops;
 mod feedback;
+mod figures;
 mod flush;
 mod handshake;
 mod message;
@@ -19,6 +20,7 @@ mod stats;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
+pub use figures::{MediaCounts, MediaFigures, PeerFigures, ShardFigures};
 pub use message::{
     Command, DownTrackConfig, Event, PeerId, RelayMessage, ShardId, ShardStats, StreamStats,
     TrackStats, UpTrackConfig,
@@ -33,6 +35,7 @@ use crate::transport::identity::Identity;
 use crate::transport::peer::TransportEvent;
 use ahash::RandomState;
 use drops::Drops;
+use figures::Ledger;
 use flush::Flush;
 use handshake::Handshakes;
 use peer::{DownPeer, Peer, Place, UpPeer, peer_at};
@@ -82,6 +85,7 @@ pub struct Shard {
     timers: BinaryHeap<Reverse<(Instant, Place)>>,
     events: VecDeque<Event>,
     drops: Drops,
+    ledger: Ledger,
     flush: Flush,
     handshakes: Handshakes,
     relays: Relays,
@@ -105,6 +109,7 @@ impl Shard {
             timers: BinaryHeap::new(),
             events: VecDeque::new(),
             drops: Drops::default(),
+            ledger: Ledger::default(),
             flush: Flush::default(),
             handshakes: Handshakes::default(),
             relays: Relays::default(),
@@ -120,13 +125,14 @@ impl Shard {
                 break;
             }
             self.timers.pop();
-            let Some(peer) = self.peer_mut(place) else {
+            let Some(peer) = self
+                .peer_mut(place)
+                .filter(|peer| peer.deadline == Some(at))
+            else {
+                // A later entry, or another peer in the same place, or none.
+                self.ledger.timers.superseded += 1;
                 continue;
             };
-            if peer.deadline != Some(at) {
-                // A later entry, or another peer in the same place.
-                continue;
-            }
             peer.deadline = None;
             self.time_out(now, place);
         }
@@ -151,11 +157,16 @@ impl Shard {
                 (&mut down.peer, false)
             }
         };
+        let timers = &mut self.ledger.timers;
+        let report_due = due(peer.next_report);
+        timers.media += u64::from(media_due);
+        timers.report += u64::from(report_due);
         if due(peer.transport.poll_timeout()) {
+            timers.transport += 1;
             peer.transport
                 .handle_timeout(now, &self.identity, &self.locals);
         }
-        if media_due || due(peer.next_report) {
+        if media_due || report_due {
             self.flush.feedback(place, peer);
         }
         self.after_transport(now, place);

@@ -1,0 +1,231 @@
+//! What a shard has counted of all its peers together, those included that are gone.
+//!
+//! Each track counts for itself. What one counted is added to the shard's ledger when it goes, so
+//! that the sums never fall.
+
+use super::Shard;
+use super::peer::{DownPeer, UpPeer};
+use crate::media::down::{DownFigures, DownTrack};
+use crate::media::up::UpTrack;
+use crate::media::Codec;
+use std::ops::AddAssign;
+use std::time::Duration;
+
+/// A snapshot of a shard's sums.
+#[derive(Debug, Clone, Default)]
+pub struct ShardFigures {
+    /// Peers that publish.
+    pub ups: PeerFigures,
+    /// Peers that receive.
+    pub downs: PeerFigures,
+    /// One entry a direction and codec, those that nobody uses included.
+    pub media: Vec<MediaFigures>,
+    /// Datagrams and packets that were dropped, by reason, all reasons.
+    pub drops: Vec<(&'static str, u64)>,
+    /// Timers that ended, by what they were for.
+    pub timers: Vec<(&'static str, u64)>,
+    /// What each receiver that said so can take (REMB), bit/s.
+    pub estimates: Vec<u64>,
+    /// Round-trip time of each peer that is known.
+    pub rtts: Vec<Duration>,
+}
+
+/// Peers there are now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PeerFigures {
+    /// ICE and DTLS are done.
+    pub connected: usize,
+    /// They are not.
+    pub connecting: usize,
+}
+
+impl PeerFigures {
+    fn count(&mut self, connected: bool) {
+        *if connected {
+            &mut self.connected
+        } else {
+            &mut self.connecting
+        } += 1;
+    }
+}
+
+/// The tracks of one direction and codec.
+#[derive(Debug, Clone, Copy)]
+pub struct MediaFigures {
+    /// They arrive (true) or leave (false).
+    pub up: bool,
+    /// Of what.
+    pub codec: Codec,
+    /// How many there are now.
+    pub tracks: u64,
+    /// What they, and those before them, counted.
+    pub counts: MediaCounts,
+}
+
+/// Counted since the shard began; as in [`super::TrackStats`].
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(missing_docs, reason = "named as in TrackStats")]
+pub struct MediaCounts {
+    pub packets: u64,
+    pub bytes: u64,
+    pub lost: u64,
+    pub nacks: u64,
+    pub repaired: u64,
+    pub keyframes: u64,
+    pub keyframe_requests: u64,
+}
+
+impl AddAssign for MediaCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.lost += other.lost;
+        self.nacks += other.nacks;
+        self.repaired += other.repaired;
+        self.keyframes += other.keyframes;
+        self.keyframe_requests += other.keyframe_requests;
+    }
+}
+
+impl MediaCounts {
+    fn of_up(track: &mut UpTrack) -> Self {
+        let (figures, loss) = (track.figures(), track.loss().figures());
+        Self {
+            packets: figures.packets,
+            bytes: figures.bytes,
+            lost: u64::try_from(track.reception().lost()).unwrap_or(0),
+            nacks: loss.asked,
+            repaired: loss.recovered,
+            keyframes: figures.keyframes,
+            keyframe_requests: track.keyframe_requests().sent(),
+        }
+    }
+
+    fn of_down(track: &DownTrack) -> Self {
+        let DownFigures {
+            packets,
+            bytes,
+            lost,
+            nacks,
+            repaired,
+            keyframes,
+            keyframe_requests,
+            ..
+        } = track.figures_of_codec();
+        Self {
+            packets,
+            bytes,
+            lost,
+            nacks,
+            repaired,
+            keyframes,
+            keyframe_requests,
+        }
+    }
+}
+
+/// One value a direction (up first) and codec.
+type PerCodec<T> = [[T; Codec::ALL.len()]; 2];
+
+fn entry<T>(table: &mut PerCodec<T>, up: bool, codec: Codec) -> &mut T {
+    &mut table[usize::from(!up)][codec as usize]
+}
+
+/// What tracks that are gone had counted.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    gone: PerCodec<MediaCounts>,
+    /// The most that was told of losses: packets that are late are no longer lost, but a sum that
+    /// falls looks like a new beginning.
+    lost_told: PerCodec<u64>,
+    pub(super) timers: Timers,
+}
+
+impl Ledger {
+    /// A publisher goes.
+    pub(super) fn up_gone(&mut self, up: &mut UpPeer) {
+        // A mirror's figures are those of the shard that has the publisher.
+        if up.home.is_none() {
+            for track in &mut up.tracks {
+                *entry(&mut self.gone, true, track.codec()) += MediaCounts::of_up(track);
+            }
+        }
+    }
+
+    /// A receiver goes.
+    pub(super) fn down_gone(&mut self, down: &DownPeer) {
+        for track in &down.tracks {
+            self.track_gone(track);
+        }
+    }
+
+    /// A receiver's track goes, or carries another codec from now on.
+    pub(super) fn track_gone(&mut self, track: &DownTrack) {
+        *entry(&mut self.gone, false, track.codec()) += MediaCounts::of_down(track);
+    }
+}
+
+/// Timers that ended, by what they were for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Timers {
+    /// ICE and DTLS.
+    pub(super) transport: u64,
+    /// Repairs and keyframes that are due to be asked for.
+    pub(super) media: u64,
+    /// RTCP reports.
+    pub(super) report: u64,
+    /// Nothing: another came before it.
+    pub(super) superseded: u64,
+}
+
+impl Shard {
+    /// The sums of all that was counted so far. Allocates: not to be called for each packet.
+    pub fn figures(&mut self) -> ShardFigures {
+        let mut figures = ShardFigures::default();
+        let mut counts = self.ledger.gone;
+        let mut tracks: PerCodec<u64> = PerCodec::default();
+        for (_, up) in &mut self.ups {
+            let (None, Some(peer)) = (up.home, &up.peer) else {
+                continue;
+            };
+            figures.ups.count(peer.next_report.is_some());
+            figures.rtts.extend(peer.rtt);
+            for track in &mut up.tracks {
+                *entry(&mut counts, true, track.codec()) += MediaCounts::of_up(track);
+                *entry(&mut tracks, true, track.codec()) += 1;
+            }
+        }
+        for (_, down) in &self.downs {
+            figures.downs.count(down.connected);
+            figures.rtts.extend(down.peer.rtt);
+            figures.estimates.extend(down.remb);
+            for track in &down.tracks {
+                *entry(&mut counts, false, track.codec()) += MediaCounts::of_down(track);
+                *entry(&mut tracks, false, track.codec()) += u64::from(track.source().is_some());
+            }
+        }
+        for up in [true, false] {
+            for codec in Codec::ALL {
+                let mut counts = *entry(&mut counts, up, codec);
+                let told = entry(&mut self.ledger.lost_told, up, codec);
+                *told = counts.lost.max(*told);
+                counts.lost = *told;
+                figures.media.push(MediaFigures {
+                    up,
+                    codec,
+                    tracks: *entry(&mut tracks, up, codec),
+                    counts,
+                });
+            }
+        }
+        figures.drops = self.drops.all().collect();
+        let timers = self.ledger.timers;
+        figures.timers = vec![
+            ("transport", timers.transport),
+            ("media", timers.media),
+            ("report", timers.report),
+            ("superseded", timers.superseded),
+        ];
+        figures
+    }
+}
