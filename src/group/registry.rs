@@ -1,12 +1,14 @@
 //! All groups: found by name, loaded from their files, and kept in step with them.
 
 mod ban;
+mod census;
 mod edit;
 mod file;
 mod join;
 mod load;
 
 pub use ban::{BanRequest, Banned};
+pub use census::Census;
 pub use edit::EditError;
 use file::Seen;
 pub(super) use file::Source;

@@ -8,5 +8,5 @@ mod link;
 pub mod mmsg;
 
 pub use crate::shard::ShardId;
-pub use figures::{SocketFigures, ThreadFigures};
 pub use engine::{Engine, EngineConfig, EngineError, PortRange};
+pub use figures::{SocketFigures, ThreadFigures};

@@ -5,9 +5,9 @@
 
 use super::Shard;
 use super::peer::{DownPeer, UpPeer};
+use crate::media::Codec;
 use crate::media::down::{DownFigures, DownTrack};
 use crate::media::up::UpTrack;
-use crate::media::Codec;
 use std::ops::AddAssign;
 use std::time::Duration;
 

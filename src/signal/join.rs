@@ -90,7 +90,7 @@ impl Session {
             address: self.address,
             mailbox: Arc::clone(&self.mailbox),
         };
-        match self.state.registry().join(&name, newcomer).await {
+        match self.state.join_counted(&name, newcomer).await {
             Ok(group) => {
                 if let Some(user) = group.user(&self.id) {
                     self.username.clone_from(&user.username);

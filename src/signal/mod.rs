@@ -8,6 +8,7 @@
 mod ban;
 mod chat;
 mod failure;
+mod figures;
 mod group_action;
 mod join;
 mod lobby;
@@ -23,6 +24,7 @@ mod user_action;
 mod user_message;
 mod whip;
 
+pub use figures::{Counted, JoinCounts};
 pub use socket::{Remote, limit, serve};
 pub use state::{Limits, State};
 pub use statistics::{

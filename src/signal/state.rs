@@ -1,6 +1,7 @@
 //! What all connections share.
 
-use super::whip::Visits;
+use super::figures::Figures;
+use super::whip::{Door, Visits};
 use crate::group::{Kick, Mailbox, MailboxLimits, Notice, PeerChange, Registry};
 use crate::net::{Engine, ShardId};
 use crate::shard::{Event, PeerId};
@@ -55,6 +56,7 @@ pub struct State {
     empty: Notify,
     next_connection: AtomicU64,
     visits: Visits,
+    figures: Figures,
 }
 
 /// A peer connection, and whose it is.
@@ -112,6 +114,7 @@ impl State {
             empty: Notify::new(),
             next_connection: AtomicU64::new(0),
             visits: Visits::default(),
+            figures: Figures::default(),
         });
         tokio::spawn(follow(Arc::downgrade(&state), events));
         state
@@ -179,6 +182,18 @@ impl State {
         &self.visits
     }
 
+    /// What is counted.
+    pub(super) fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// How many WebSockets are open, and how many sessions of WHIP and of WHEP.
+    pub fn connected(&self) -> [usize; 3] {
+        let all = self.connections().open.len();
+        let [whip, whep] = [Door::Whip, Door::Whep].map(|door| self.visits.count(door));
+        [all.saturating_sub(whip + whep), whip, whep]
+    }
+
     fn connections(&self) -> MutexGuard<'_, Connections> {
         self.connections
             .lock()
@@ -216,6 +231,7 @@ impl State {
     /// No one wants to know of `peer` any more.
     pub(super) fn forget_peer(&self, peer: PeerId) {
         self.peers().remove(&peer);
+        self.figures.forget(peer);
     }
 }
 
@@ -250,10 +266,12 @@ async fn follow(state: Weak<State>, mut events: mpsc::UnboundedReceiver<(ShardId
         let (peer, change) = match event {
             Event::Connected { peer } => {
                 tracing::debug!(?shard, ?peer, "connected");
+                state.figures.connected(peer);
                 (peer, PeerChange::Connected)
             }
             Event::Failed { peer, reason } => {
                 tracing::info!(?shard, ?peer, reason, "a peer connection failed");
+                state.figures.failed();
                 (peer, PeerChange::Failed)
             }
             Event::Closed { peer } => {

@@ -66,7 +66,14 @@ pub(super) async fn front(
 fn canonical(state: &State, path: &str, request: &Request) -> Option<Response> {
     let settings = state.settings();
     let canonical = state.redirect().unwrap_or(&settings.canonical_host);
-    let exempt = ["/ws", "/public-groups.json", "/healthz", "/readyz"].contains(&path)
+    let exempt = [
+        "/ws",
+        "/public-groups.json",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+    ]
+    .contains(&path)
         || path.starts_with("/galene-api/");
     if canonical.is_empty() || exempt {
         return None;

@@ -6,6 +6,7 @@ mod file;
 mod files;
 mod front;
 mod health;
+mod metrics;
 mod origin;
 mod pages;
 mod path;
@@ -103,6 +104,7 @@ impl State {
 pub fn router(state: State) -> Router {
     Router::new()
         .route("/ws", any(socket::socket))
+        .route("/metrics", get(metrics::metrics))
         .route("/public-groups.json", get(pages::public_groups))
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::ready))

@@ -1,6 +1,7 @@
 //! `offer` of the server, `answer`, `renegotiate` and `abort`: what a client receives.
 
 use super::super::failure::Failure;
+use super::super::figures::Way;
 use super::super::message::{Outgoing, stream_id};
 use super::super::session::Session;
 use super::local::{ice_credentials, ssrc};
@@ -275,6 +276,7 @@ impl Session {
             pending: None,
         };
         self.follow_peer(down.peer, &stream.id);
+        self.state.figures().offered(down.peer, Way::Down);
         let command = Command::AddDown {
             peer: down.peer,
             source: stream.peer,

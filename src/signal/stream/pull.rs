@@ -1,6 +1,7 @@
 //! A stream that is received outside of the WebSocket protocol (WHEP): the receiver makes the
 //! offer, or asks for one.
 
+use super::super::figures::Way;
 use super::super::session::Session;
 use super::down::{Section, arrange, forwarded};
 use super::local::{ice_credentials, ssrc};
@@ -103,6 +104,7 @@ impl Session {
             remote,
         };
         self.follow_peer(pulled.peer, &stream.id);
+        self.state.figures().offered(pulled.peer, Way::Down);
         let command = Command::AddDown {
             peer: pulled.peer,
             source: stream.peer,

@@ -1,6 +1,7 @@
 //! `offer` and `close` of a client: what it publishes.
 
 use super::super::failure::Failure;
+use super::super::figures::Way;
 use super::super::message::{Outgoing, stream_id};
 use super::super::session::Session;
 use super::local::ice_credentials;
@@ -237,6 +238,7 @@ impl Session {
         let tracks = stream.configs();
         if is_new {
             self.follow_peer(peer, id);
+            self.state.figures().offered(peer, Way::Up);
             let local = stream.local.ice.clone();
             let remote = offer.remote.clone();
             engine.send(

@@ -107,6 +107,12 @@ pub enum Door {
 pub(super) struct Visits(Mutex<HashMap<String, Arc<Visit>>>);
 
 impl Visits {
+    /// How many there are of one kind.
+    pub(super) fn count(&self, door: Door) -> usize {
+        let map = self.map();
+        map.values().filter(|visit| visit.door == door).count()
+    }
+
     fn map(&self) -> MutexGuard<'_, HashMap<String, Arc<Visit>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -218,7 +224,7 @@ impl State {
             address: client.address,
             mailbox: Arc::clone(&session.mailbox),
         };
-        let joined = self.registry().join(group, newcomer).await;
+        let joined = self.join_counted(group, newcomer).await;
         let joined = joined.map_err(|refused| refused.error)?;
         let Some(user) = joined.user(&session.id) else {
             joined.leave(&session.id);

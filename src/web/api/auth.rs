@@ -1,5 +1,6 @@
 //! Who asks: Basic and Bearer authentication (RFC 7617, RFC 6750).
 
+use super::super::State;
 use super::Call;
 use super::error::ApiError;
 use super::route::{Target, Who};
@@ -7,6 +8,7 @@ use crate::group::{Credentials, GroupError};
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::net::IpAddr;
 
 /// Someone who may do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +105,30 @@ pub(super) async fn authenticate(call: &Call, target: &Target) -> Result<Caller,
         return Ok(Caller { name, rank });
     }
     Err(ApiError::Unauthorised)
+}
+
+/// Whether a request comes from an administrator of the whole server. `address` is the client's.
+///
+/// # Errors
+/// When it brings wrong credentials or none, or wrong ones came from there too often.
+pub(in crate::web) async fn check_administrator(
+    state: &State,
+    headers: &HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<(), GroupError> {
+    let gate = state.registry().gate();
+    match read(headers).ok_or(GroupError::NotAuthorised)? {
+        Offer::Token(token) => {
+            let name = gate.check_administrator_token(&token).await;
+            name.map(|_| ()).ok_or(GroupError::NotAuthorised)
+        }
+        Offer::Password(username, password) => {
+            let settings = state.settings();
+            let users = &settings.users;
+            let checked = gate.check_administrator(users, &username, &password, address);
+            checked.await
+        }
+    }
 }
 
 fn read(headers: &HeaderMap) -> Option<Offer> {

@@ -5,7 +5,7 @@
 //! changed, and what it was not shown is kept whatever it writes.
 
 mod audit;
-mod auth;
+pub(super) mod auth;
 mod body;
 mod condition;
 mod error;
