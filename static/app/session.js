@@ -11,6 +11,7 @@ import {Emitter} from './logic/emitter.js';
 import {LoginError} from './logic/login.js';
 import {displayName} from './logic/names.js';
 import {ending, passes, refusal} from './logic/refusal.js';
+import {Roster} from './roster.js';
 import {text} from './text/text.js';
 
 /** @typedef {'idle' | 'joining' | 'joined' | 'reconnecting'} State */
@@ -60,12 +61,8 @@ export class Session extends Emitter {
         this.kick = null;
         /** @private The end is our doing. */
         this.leaving = false;
-        /** @private Everybody who was there when we came has been told of. */
-        this.settled = false;
-        /** @private @type {Record<string, string>} */
-        this.names = {};
-        /** @private Who has raised a hand. @type {Set<string>} */
-        this.hands = new Set();
+        /** @private */
+        this.roster = new Roster(this);
         /** Who waits to come in. @type {Waiting[]} */
         this.lobby = [];
         /** Every id that was ours: it is another after coming back. @type {Set<string>} */
@@ -91,7 +88,7 @@ export class Session extends Emitter {
     join(username, credentials) {
         const sc = this.connection = new ServerConnection();
         this.kick = null;
-        this.leaving = this.settled = false;
+        this.leaving = false;
         this.setState('joining');
         sc.reconnect = true;
         sc.features = ['lobby', 'ban'];
@@ -113,7 +110,7 @@ export class Session extends Emitter {
         sc.onfiletransfer = (transfer) => this.emit('transfer', transfer);
         sc.onerror = (error) => this.emit('notice', String(error), 'error');
         sc.onclose = (code, reason) => this.closed(code, reason);
-        sc.onuser = (id, kind) => this.userChanged(id, kind);
+        sc.onuser = (id, kind) => this.roster.changed(id, kind);
         sc.ondownstream = (stream) => this.emit('stream', stream);
         sc.onjoined = (kind, _group, permissions, status, _data, error, message) => {
             if (kind === 'fail' && this.state === 'reconnecting' && passes(error, message)) {
@@ -189,11 +186,10 @@ export class Session extends Emitter {
         if (kind === 'join') {
             this.connection.request(this.wanted);
             again = this.state === 'reconnecting';
-            this.settled = false;
+            this.roster.begin();
             this.lobby = [];
             this.emit('lobby', this.lobby);
             this.setState('joined');
-            setTimeout(() => this.settled = true, 1000);
         }
         this.emit('permissions', permissions, kind === 'join' && !again ? null : before);
         this.emit('status', this.status);
@@ -210,26 +206,6 @@ export class Session extends Emitter {
         this.wanted = what;
         if (this.state === 'joined')
             this.connection.request(what);
-    }
-
-    /** @private @param {string} id @param {'add' | 'change' | 'delete'} kind */
-    userChanged(id, kind) {
-        const sc = this.connection;
-        if (kind === 'delete') {
-            if (this.state === 'joined' && id !== sc.id && sc.socket?.readyState === WebSocket.OPEN)
-                this.emit('went', displayName(this.names[id]));
-            delete this.names[id];
-            this.hands.delete(id);
-        } else {
-            this.names[id] = sc.users[id]?.username ?? '';
-            const raised = !!sc.users[id]?.data['raisehand'];
-            if (raised && !this.hands.has(id) && id !== sc.id && this.settled)
-                this.emit('hand', displayName(this.names[id]));
-            this.hands[raised ? 'add' : 'delete'](id);
-            if (kind === 'add' && this.settled && id !== sc.id)
-                this.emit('came', displayName(this.names[id]));
-        }
-        this.emit('people');
     }
 
     /** @private @param {number} code @param {string} reason */

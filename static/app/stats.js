@@ -49,7 +49,8 @@ function card({name, clients}) {
         h('p', {class: 'note'}, countText(clients.length)),
         clients.length > 0 && h('div', {class: 'table-scroll', tabindex: '0', role: 'group', 'aria-label': name},
             h('table', {class: 'table'},
-                h('thead', {}, h('tr', {}, ...heads.map((key) => h('th', {scope: 'col'},
+                h('thead', {}, h('tr', {}, ...heads.map((key, at) => h('th',
+                    {scope: 'col', class: at > 0 && 'number'},
                     text(/** @type {import('./text/text.js').TextKey} */ (key)))))),
                 h('tbody', {}, ...rows))));
 }

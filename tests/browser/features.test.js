@@ -12,7 +12,7 @@ import {GROUPS, Server} from './harness/server.js';
 
 // Each feature is used in one browser and seen in the other.
 for (const second of /** @type {const} */ (['firefox'])) {
-    describe(`an operator in Chromium, a guest in ${second}`, {timeout: 240_000}, () => {
+    describe(`an operator in Chromium, a guest in ${second}`, {timeout: 400_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {import('puppeteer-core').Browser[]} */
@@ -123,6 +123,9 @@ for (const second of /** @type {const} */ (['firefox'])) {
             await until('more frames', async () => (await gus.received()).frames > frames + 10);
             await until('the large picture', async () =>
                 ((await olga.look('You'))?.height ?? 0) >= 1080);
+            await olga.type('/unset blackboard');
+            await until('the usual picture', async () =>
+                ((await olga.look('You'))?.height ?? 0) === 720);
         });
 
         test('statistics', async () => {
@@ -239,7 +242,7 @@ for (const second of /** @type {const} */ (['firefox'])) {
 
         test('a large file goes to disk', async () => {
             const path = join(folder, 'large.bin');
-            await writeFile(path, new Uint8Array(40_000_000));
+            await writeFile(path, new Uint8Array(34_000_000));
             await until('the cards gone', async () => !await gus.page.$('.transfer')
                 && !await olga.page.$('.transfer'));
             const chooser = olga.page.waitForFileChooser();
@@ -248,7 +251,7 @@ for (const second of /** @type {const} */ (['firefox'])) {
             await gus.page.waitForSelector('.transfer .button-primary');
             await gus.page.click('.transfer .button-primary');
             await until('the file', () => gus.page.evaluate(() =>
-                /** @type {any} */ (window).saved[1]?.size === 40_000_000), 60_000);
+                /** @type {any} */ (window).saved[1]?.size === 34_000_000), 120_000);
             const onDisk = await gus.page.evaluate(async () => {
                 const names = [];
                 for await (const name of /** @type {any} */ (await navigator.storage.getDirectory()).keys())

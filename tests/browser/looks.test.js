@@ -126,6 +126,15 @@ describe('how it looks', {timeout: 300_000}, () => {
         });
         await show(olga, 'chat', () => olga.openPanel('chat'));
         await show(olga, 'people', () => olga.openPanel('people'));
+        // High contrast, which puppeteer has no words for.
+        const devtools = await olga.page.createCDPSession();
+        for (const value of ['light', 'dark']) {
+            await devtools.send('Emulation.setEmulatedMedia', {features: [
+                {name: 'prefers-contrast', value: 'more'}, {name: 'prefers-color-scheme', value}]});
+            await olga.page.screenshot({path: join(ARTEFACTS, `contrast-${value}.png`)});
+            assert.deepEqual(await barriers(olga.page), [], `high contrast, ${value}`);
+        }
+        await devtools.send('Emulation.setEmulatedMedia', {features: []});
         await show(olga, 'menu', async () => {
             await olga.openPanel('people');
             await olga.page.click('button[aria-label="Actions for Ben"]');

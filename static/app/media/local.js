@@ -2,14 +2,11 @@
 /** @import {Stream} from '../../protocol.js' */
 
 import {Emitter} from '../logic/emitter.js';
-import {SEND_RATE} from '../logic/preferences.js';
-import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 import {CaptureError, capture, captureScreen, how} from './capture.js';
 import {FilePlayer} from './player.js';
-
-/** With more people than this a small picture is sent beside the large one. */
-const FEW = 4;
+import {announceMuted, publish} from './publish.js';
+import {followSettings} from './switching.js';
 
 /**
  * What we send: a stream of camera and microphone, one of the screen, and files that we play.
@@ -36,23 +33,14 @@ export class LocalMedia extends Emitter {
         /** Files that are played, by the `localId` of their stream.
          * @type {Map<string, FilePlayer>} */
         this.players = new Map();
-        /** @private One change of devices at a time. @type {Promise<void>} */
+        /** One change of devices at a time. @type {Promise<void>} */
         this.queue = Promise.resolve();
         session.on('ended', () => this.stop());
         session.on('permissions', (now) => {
             if (!now.includes('present'))
                 this.stop();
         });
-        settings.on('camera', () => void this.renew(false, true));
-        settings.on('blackboard', () => void this.renew(false, true));
-        settings.on('microphone', () => void this.renew(true, false));
-        settings.on('processing', () => void this.renew(true, false));
-        settings.on('send', (send) =>
-            void this.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
-        settings.on('simulcast', () => void this.next(async () => {
-            if (this.camera)
-                this.publishCamera();
-        }));
+        followSettings(this);
     }
 
     get microphoneOn() {
@@ -101,7 +89,7 @@ export class LocalMedia extends Emitter {
                 this.take(await capture(true, false, how()));
                 this.publishCamera();
             }
-            this.tellMuted();
+            announceMuted(this.session, this.microphone);
         });
     }
 
@@ -162,42 +150,7 @@ export class LocalMedia extends Emitter {
         this.emit('change');
     }
 
-    /**
-     * Another device is wanted, or the same in another way: it takes the old one's place in the
-     * stream, and nobody notices but by what they see.
-     *
-     * @private
-     * @param {boolean} audio
-     * @param {boolean} video
-     */
-    renew(audio, video) {
-        const before = audio ? this.microphone : this.camera;
-        if (!before)
-            return this.queue;
-        return this.next(async () => {
-            const old = audio ? this.microphone : this.camera;
-            if (!old)
-                return;
-            const stream = this.cameraStream;
-            const sender = stream?.pc.getSenders().find(({track}) => track === old);
-            // Some devices can be opened once only: the old one is let go first.
-            old.onended = null;
-            old.stop();
-            const {enabled} = old;
-            this.take(await capture(audio, video, how()));
-            const now = audio ? this.microphone : this.camera;
-            if (!now)
-                return;
-            now.enabled = enabled;
-            if (!stream || !sender)
-                return this.publishCamera();
-            await sender.replaceTrack(now);
-            stream.stream.removeTrack(old);
-            stream.stream.addTrack(now);
-        });
-    }
-
-    /** @private @param {() => Promise<void>} step */
+    /** @param {() => Promise<void>} step Is done after those before it. */
     next(step) {
         this.queue = this.queue.then(async () => {
             try {
@@ -214,7 +167,7 @@ export class LocalMedia extends Emitter {
         return this.queue;
     }
 
-    /** @private @param {MediaStream} stream */
+    /** @param {MediaStream} stream Its tracks are camera and microphone from now on. */
     take(stream) {
         for (const track of stream.getTracks()) {
             const kind = track.kind === 'audio' ? 'microphone' : 'camera';
@@ -229,10 +182,10 @@ export class LocalMedia extends Emitter {
                 }
             };
         }
-        this.tellMuted();
+        announceMuted(this.session, this.microphone);
     }
 
-    /** @private Publishes what there is; a stream with other tracks replaces the one before. */
+    /** Publishes what there is; a stream with other tracks replaces the one before. */
     publishCamera() {
         const tracks = [this.microphone, this.camera].filter((track) => track !== null);
         const before = this.cameraStream;
@@ -245,16 +198,14 @@ export class LocalMedia extends Emitter {
 
     /**
      * @private
-     * @param {'camera' | 'screenshare' | 'video'} label
+     * @param {import('./publish.js').Label} label
      * @param {MediaStreamTrack[]} tracks
      * @param {'both' | 'screen' | 'file'} device
      * @param {string} [localId]
      */
     publish(label, tracks, device, localId) {
-        const {connection} = this.session;
-        const stream = connection.newUpStream(localId);
+        const stream = publish(this.session, label, tracks, localId);
         const what = text(`media.${device}`);
-        stream.label = label;
         stream.onabort = () => this.emit('problem',
             this.session.permissions.includes('present') ? text('media.refused', {what})
                 : text('present.denied'));
@@ -265,13 +216,6 @@ export class LocalMedia extends Emitter {
             if (!replace)
                 this.ended(stream);
         };
-        const wanted = settings.get('simulcast');
-        const simulcast = wanted === 'on'
-            || (wanted === 'auto' && Object.keys(connection.users).length > FEW);
-        for (const track of tracks) {
-            stream.addTrack(track, label === 'camera'
-                ? {maxBitrate: SEND_RATE[settings.get('send')], simulcast} : {});
-        }
         return stream;
     }
 
@@ -291,13 +235,5 @@ export class LocalMedia extends Emitter {
             player.stop();
         }
         this.emit('change');
-    }
-
-    /** @private The others see that our microphone is off. */
-    tellMuted() {
-        const sc = this.session.connection;
-        const muted = this.microphone && !this.microphone.enabled ? true : null;
-        if ((sc.userdata['muted'] ?? null) !== muted)
-            sc.userAction('setdata', sc.id, {muted});
     }
 }

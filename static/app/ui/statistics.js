@@ -21,7 +21,8 @@ export function openStatistics(session) {
             'aria-label': text('statistics.title')},
         h('table', {class: 'table', id: 'statistics'},
             h('thead', {}, h('tr', {}, ...heads.map((head) =>
-                h('th', {scope: 'col'}, text(`statistics.${head}`))))), rows)),
+                h('th', {scope: 'col', class: ['rate', 'picture', 'loss', 'rtt'].includes(head) && 'number'},
+                    text(`statistics.${head}`))))), rows)),
         h('p', {class: 'note', id: 'statistics-note'}));
     const draw = () => {
         const {up, down} = session.connection;

@@ -1,0 +1,54 @@
+/** Changing devices and quality in the middle of a call. */
+
+/** @import {LocalMedia} from './local.js' */
+
+import {SEND_RATE} from '../logic/preferences.js';
+import {settings} from '../settings.js';
+import {capture, how} from './capture.js';
+
+/** @param {LocalMedia} media Does as the settings say, whenever they change. */
+export function followSettings(media) {
+    settings.on('camera', () => void renew(media, 'camera'));
+    settings.on('blackboard', () => void renew(media, 'camera'));
+    settings.on('microphone', () => void renew(media, 'microphone'));
+    settings.on('processing', () => void renew(media, 'microphone'));
+    settings.on('send', (send) =>
+        void media.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
+    settings.on('simulcast', () => void media.next(async () => {
+        if (media.camera)
+            media.publishCamera();
+    }));
+}
+
+/**
+ * Another device is wanted, or the same in another way: it takes the old one's place in the
+ * stream, and nobody notices but by what they see.
+ *
+ * @param {LocalMedia} media
+ * @param {'camera' | 'microphone'} kind
+ */
+function renew(media, kind) {
+    if (!media[kind])
+        return media.queue;
+    return media.next(async () => {
+        const old = media[kind];
+        if (!old)
+            return;
+        const stream = media.cameraStream;
+        const sender = stream?.pc.getSenders().find(({track}) => track === old);
+        // Some devices can be opened once only: the old one is let go first.
+        old.onended = null;
+        old.stop();
+        const {enabled} = old;
+        media.take(await capture(kind === 'microphone', kind === 'camera', how()));
+        const now = media[kind];
+        if (!now)
+            return;
+        now.enabled = enabled;
+        if (!stream || !sender)
+            return media.publishCamera();
+        await sender.replaceTrack(now);
+        stream.stream.removeTrack(old);
+        stream.stream.addTrack(now);
+    });
+}
