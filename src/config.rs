@@ -7,7 +7,7 @@ mod settings;
 
 pub use flags::{Asked, FlagError, ListenAddress, help, parse};
 pub use ice::IceServers;
-pub use settings::{Settings, SettingsError, SettingsFile};
+pub use settings::{Settings, SettingsError, SettingsFile, WebhookSettings};
 
 use crate::net::PortRange;
 use std::net::IpAddr;

@@ -14,6 +14,7 @@
 //! | [`signal`] | the WebSocket protocol, one file per kind of message |
 //! | [`web`] | pages, status, static files |
 //! | [`figures`] | pure: how durations are counted |
+//! | [`webhook`] | what happens in groups, told to URLs |
 //! | [`config`] | command line and `data/config.json` |
 //! | [`memory`] | what the allocator keeps |
 //! | [`server`] | all of these together, started and stopped |
@@ -38,5 +39,6 @@ pub mod signal;
 pub mod sim;
 pub mod transport;
 pub mod web;
+pub mod webhook;
 
 pub use server::Server;

@@ -7,6 +7,7 @@ use crate::group::{BaseUrl, Gate, Registry, TokenStore};
 use crate::net::{Engine, EngineConfig, EngineError};
 use crate::signal;
 use crate::web::{self, Certificate, Files, TlsError};
+use crate::webhook;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsAcceptor;
@@ -103,6 +104,9 @@ impl Server {
             addresses: config.media_addresses.clone(),
         })?;
         let engine = Arc::new(engine);
+        if let Some(events) = registry.follow(webhook::CAPACITY) {
+            tokio::spawn(webhook::run(events, Arc::clone(&settings)));
+        }
         let signal = signal::State::new(Arc::clone(&registry), Arc::clone(&engine), events);
         let source = Arc::clone(&ice_servers);
         signal.set_rtc_configuration(move || source.configuration(Timestamp::now()));

@@ -26,9 +26,28 @@ pub struct Settings {
     pub proxy_url: String,
     /// Browsers that use another host name are redirected to this one.
     pub canonical_host: String,
+    /// Who is told what happens in groups.
+    pub webhooks: Vec<WebhookSettings>,
     /// Fields that are not known here: ignored, with a warning.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// What webhooks can be told of.
+const WEBHOOK_EVENTS: [&str; 4] = ["join", "leave", "stream-start", "stream-end"];
+
+/// A URL that is told what happens in groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Where to: `http` or `https`.
+    pub url: String,
+    /// What the signature is made with; none without it.
+    #[serde(default)]
+    pub secret: String,
+    /// Of `join`, `leave`, `stream-start`, `stream-end`; all if it is empty.
+    #[serde(default)]
+    pub events: Vec<String>,
 }
 
 /// Why `config.json` is refused: file, line and reason.
@@ -156,6 +175,18 @@ fn read(path: &Path) -> Result<Settings, SettingsError> {
             line_of("canonicalHost"),
             "canonicalHost is no host name".to_owned(),
         ));
+    }
+    for hook in &settings.webhooks {
+        if !hook.url.starts_with("https://") && !hook.url.starts_with("http://") {
+            let reason = format!("{:?} is no http or https URL", hook.url);
+            return Err(content(line_of("webhooks"), reason));
+        }
+        let unknown = |name: &&String| !WEBHOOK_EVENTS.contains(&name.as_str());
+        if let Some(name) = hook.events.iter().find(unknown) {
+            let known = WEBHOOK_EVENTS.join(", ");
+            let reason = format!("there is no event {name:?} for webhooks, only {known}");
+            return Err(content(line_of(name), reason));
+        }
     }
     for warning in warnings(&settings, &text) {
         tracing::warn!(file = %path.display(), "{warning}");

@@ -57,10 +57,10 @@ impl Group {
     pub fn end_stream(&self, source: &str, id: &str) -> Result<(), GroupError> {
         let mut state = self.state();
         let own = |stream: &&Arc<PublishedStream>| stream.source == source;
-        let stream = state.streams.get(id).filter(own).cloned();
-        let stream = stream.ok_or(GroupError::NoSuchUser)?;
-        state.streams.remove(id);
-        state.tell_all(&Notice::Unpublished(stream));
+        if !state.streams.get(id).is_some_and(|stream| own(&stream)) {
+            return Err(GroupError::NoSuchUser);
+        }
+        state.unpublished(id);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use super::data::Data;
 use super::description::{Description, Entry};
 use super::error::GroupError;
+use super::event::{Follower, Happening, Teller};
 use super::history::History;
 use super::lobby::Waiting;
 use super::mailbox::Mailbox;
@@ -73,6 +74,8 @@ pub(super) struct State {
     /// What those who wait were last told: whether there is someone to decide.
     pub(super) operators_told: bool,
     pub(super) can_change_password: bool,
+    /// Where it is told what happens.
+    pub(super) events: Teller,
     /// When someone last asked for it.
     pub(super) used: Instant,
 }
@@ -93,6 +96,7 @@ impl Group {
         description: Description,
         source: Source,
         can_change_password: bool,
+        follower: Arc<Follower>,
     ) -> Self {
         let locked = description.autolock.then(|| LOCKED.to_owned());
         let state = State {
@@ -108,6 +112,10 @@ impl Group {
             waiting: Vec::new(),
             operators_told: false,
             can_change_password,
+            events: Teller {
+                group: name.clone(),
+                follower,
+            },
             used: Instant::now(),
         };
         Self {
@@ -245,6 +253,7 @@ impl Group {
             .collect();
         state.tell_all(&Notice::User(UserChange::Add, Arc::clone(&user)));
         state.members.insert(request.id, member);
+        state.events.tell(Happening::Join(Arc::clone(&user)));
 
         mailbox.push(Notice::Joined(Box::new(self.membership(state, &user))));
         let age = state.description.history_age();
@@ -286,6 +295,9 @@ impl Group {
             self.membership(&state, &member.user),
         )));
         state.tell_all(&Notice::User(UserChange::Delete, Arc::clone(&member.user)));
+        state
+            .events
+            .tell(Happening::Leave(Arc::clone(&member.user)));
         if state.members.is_empty() {
             state.shard = None;
         }
@@ -419,7 +431,14 @@ impl State {
             .cloned()
             .collect();
         for stream in streams {
-            self.streams.remove(&stream.id);
+            self.unpublished(&stream.id);
+        }
+    }
+
+    /// A stream is no more.
+    pub(super) fn unpublished(&mut self, id: &str) {
+        if let Some(stream) = self.streams.remove(id) {
+            self.events.tell(Happening::Unpublish(Arc::clone(&stream)));
             self.tell_all(&Notice::Unpublished(stream));
         }
     }

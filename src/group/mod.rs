@@ -13,6 +13,7 @@ mod data;
 mod description;
 pub mod disk;
 mod error;
+mod event;
 mod gate;
 mod history;
 mod jwt;
@@ -38,6 +39,7 @@ pub use description::{
     ClientPattern, Description, DescriptionError, Entry, Remark, UserDescription,
 };
 pub use error::GroupError;
+pub use event::{GroupEvent, Happening};
 pub use gate::Gate;
 pub use history::{ChatMessage, Clear, History};
 pub use mailbox::{Mailbox, MailboxClosed, MailboxLimits};

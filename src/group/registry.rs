@@ -17,6 +17,7 @@ pub(super) use load::Scan;
 
 use super::ban::Bans;
 use super::error::GroupError;
+use super::event::{Follower, GroupEvent};
 use super::gate::Gate;
 use super::membership::Group;
 use super::status::{BaseUrl, Status};
@@ -25,6 +26,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use tokio::sync::mpsc;
 
 /// All groups.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub struct Registry {
     bans: Bans,
     gate: Arc<Gate>,
     watch: OnceLock<Watch>,
+    follower: Arc<Follower>,
 }
 
 impl Registry {
@@ -57,6 +60,7 @@ impl Registry {
             bans: Bans::default(),
             gate,
             watch: OnceLock::new(),
+            follower: Arc::default(),
         });
         // Watching begins before reading: what changes in between is read again.
         let watch = Watch::start(&registry, &registry.directory);
@@ -67,6 +71,12 @@ impl Registry {
             watch.look();
         }
         registry
+    }
+
+    /// What happens in all groups from now on; `None` if someone follows already. More than
+    /// `capacity` events that wait are dropped.
+    pub fn follow(&self, capacity: usize) -> Option<mpsc::Receiver<GroupEvent>> {
+        self.follower.follow(capacity)
     }
 
     /// The folder of the group files.

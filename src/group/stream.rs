@@ -1,6 +1,7 @@
 //! What is published in a group.
 
 use super::error::GroupError;
+use super::event::Happening;
 use super::membership::Group;
 use super::notice::Notice;
 use crate::media::{Codec, Kind};
@@ -80,8 +81,12 @@ impl Group {
             })
             .cloned();
         let old = old.and_then(|old| state.streams.remove(&old));
+        if let Some(old) = &old {
+            state.events.tell(Happening::Unpublish(Arc::clone(old)));
+        }
         let stream = Arc::new(stream);
         state.streams.insert(stream.id.clone(), Arc::clone(&stream));
+        state.events.tell(Happening::Publish(Arc::clone(&stream)));
         for (id, member) in &state.members {
             if *id != stream.source {
                 member.mailbox.push(Notice::Published(Arc::clone(&stream)));
@@ -97,9 +102,8 @@ impl Group {
             .streams
             .get(id)
             .is_some_and(|stream| stream.source == source)
-            && let Some(stream) = state.streams.remove(id)
         {
-            state.tell_all(&Notice::Unpublished(stream));
+            state.unpublished(id);
         }
     }
 

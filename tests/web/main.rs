@@ -8,3 +8,4 @@ mod http_files;
 mod http_groups;
 mod http_secure;
 mod support;
+mod webhooks;

@@ -238,7 +238,7 @@ proptest! {
     #[test]
     fn what_clients_were_told_is_so(steps in proptest::collection::vec(step(), 1..60)) {
         let description = Description::parse(FILES[0].as_bytes()).unwrap();
-        let group = Group::new("g".to_owned(), description, Source::none(), false);
+        let group = Group::new("g".to_owned(), description, Source::none(), false, Arc::default());
         let mut clients: Vec<Client> = (0..CLIENTS)
             .map(|index| Client {
                 id: index.to_string(),

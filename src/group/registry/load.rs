@@ -100,7 +100,13 @@ impl Registry {
             group.update(description, source, Timestamp::now());
             return Ok(group);
         }
-        let group = Group::new(name.to_owned(), description, source, self.is_writable());
+        let group = Group::new(
+            name.to_owned(),
+            description,
+            source,
+            self.is_writable(),
+            Arc::clone(&self.follower),
+        );
         let group = Arc::new(group);
         if keep || !subgroup {
             let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
