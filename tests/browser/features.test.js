@@ -364,9 +364,29 @@ for (const second of /** @type {const} */ (['firefox'])) {
             await guest.close();
         });
 
+        test('a lost connection: the pictures stay, and come back to life', async () => {
+            await olga.leave();
+            await olga.join(server.page('lounge'), {password: 'op-secret'});
+            await until('both pictures', async () =>
+                await olga.look('Gus') && await gus.look('olga'));
+            await server.crash();
+            await gus.sees(/The connection was lost/);
+            assert.ok((await gus.tiles()).includes('olga'), 'the tile stays');
+            await server.run();
+            await gus.sees(/You are connected again/);
+            for (const [person, other] of /** @type {[Person, string][]} */ ([[gus, 'olga'], [olga, 'Gus']])) {
+                await until(`one live tile of ${other}`, async () =>
+                    (await person.tiles()).filter((label) => label === other).length === 1
+                    && await person.look(other), 60_000);
+                const {frames} = await person.received();
+                await until('more frames', async () => (await person.received()).frames > frames + 10);
+            }
+        });
+
         test('no page complained', async () => {
             for (const person of [olga, gus])
-                assert.deepEqual(person.problems, [], `errors on the page of ${person.name}`);
+                assert.deepEqual(person.problems.filter((problem) => !/WebSocket|wss:/.test(problem)), [],
+                    `errors on the page of ${person.name}`);
             assert.ok((await readdir(folder)).length > 0);
         });
     });

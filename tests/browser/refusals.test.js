@@ -124,6 +124,8 @@ describe('refusals', {timeout: 120_000}, () => {
         await server.crash();
         for (const person of [inside, outside])
             await person.sees(/The connection was lost\. Trying again/);
+        assert.ok(await inside.page.$eval('#stage-empty-title', (title) =>
+            !/only one here/.test(title.textContent ?? '')), 'nobody is told to be alone');
         await inside.say('into the wind');
         await inside.sees(/not sent: there is no connection/);
         await server.run();

@@ -16,6 +16,8 @@ import {addTileMenu} from './tilemenu.js';
 const SPEAKING = 0.0003;
 /** How often that is looked at, ms. */
 const LISTEN_EVERY = 500;
+/** How long the pictures of before are kept when we are back, ms. */
+const COMING_BACK = 5_000;
 /** Of the packets; more make a connection a poor one. */
 const POOR_LOSS = 0.05;
 
@@ -26,12 +28,24 @@ export class Videos {
         this.session = session;
         this.media = media;
         this.stage = new Stage();
+        /** Tiles of streams that went with the connection, by key: whose, and which.
+         * @private @type {Map<string, string>} */
+        this.lost = new Map();
         session.on('stream', (stream) => this.receive(stream));
         session.on('people', () => {
             this.updateSigns();
-            this.stage.setAlone(Object.keys(session.connection.users).length <= 1);
+            // While the connection is lost nobody knows who is there.
+            if (session.state !== 'reconnecting')
+                this.stage.setAlone(Object.keys(session.connection.users).length <= 1);
         });
-        session.on('ended', () => this.stage.clear());
+        session.on('reconnected', () => setTimeout(() => {
+            for (const key of [...this.lost.keys()])
+                this.forget(key);
+        }, COMING_BACK));
+        session.on('ended', () => {
+            this.lost.clear();
+            this.stage.clear();
+        });
         media.on('change', () => this.showOwn());
         settings.on('mirror', () => this.showOwn());
         settings.on('receive', (receive) => session.request(REQUESTS[receive]));
@@ -71,10 +85,24 @@ export class Videos {
         stream.onerror = (error) => notify(
             text('media.down-failed', {who: name, message: String(error)}), 'error');
         stream.onclose = (replace) => {
-            if (!replace)
+            if (!replace && this.session.state === 'reconnecting') {
+                this.lost.set(key, `${stream.label} ${stream.username}`);
+                tile.setStatus('disconnected');
+            } else if (!replace) {
                 this.stage.remove(key);
+            }
         };
+        const [again] = [...this.lost].find(([, whose]) =>
+            whose === `${stream.label} ${stream.username}`) ?? [];
+        if (again)
+            this.forget(again);
         this.updateSigns();
+    }
+
+    /** @private @param {string} key Of a tile that was kept while the connection was lost. */
+    forget(key) {
+        this.lost.delete(key);
+        this.stage.remove(key);
     }
 
     /** @private @param {string} key @param {Tile} tile @param {TrackStats[]} tracks */
