@@ -93,6 +93,14 @@ impl Place {
         self.ask_bare(method, path).basic("root", "secret")
     }
 
+    /// As no one, of something outside of the API.
+    pub(crate) fn ask_at<'a>(&'a self, method: &'a str, path: &str) -> Asking<'a> {
+        Asking {
+            path: path.to_owned(),
+            ..self.ask_bare(method, "")
+        }
+    }
+
     /// As no one.
     pub(crate) fn ask_bare<'a>(&'a self, method: &'a str, path: &str) -> Asking<'a> {
         Asking {

@@ -260,6 +260,28 @@ async fn administrators_end_streams() {
 }
 
 #[tokio::test]
+async fn a_whip_session_ends_with_its_stream() {
+    let place = Place::start().await;
+    let sdp = include_str!("../fixtures/sdp/pion.sdp");
+    let post = place.ask_at("POST", "/group/watch/.whip").bearer("tick");
+    let made = post.body("application/sdp", sdp).send().await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let clients = || async {
+        let answer = place.ask("GET", ".groups/watch/.clients/").send().await;
+        answer.json()
+    };
+    let client = clients().await[0].clone();
+    let part = |value: &Value| value.as_str().expect("an id").to_owned();
+    let (id, stream) = (part(&client["id"]), part(&client["streams"][0]["id"]));
+    let path = format!(".groups/watch/.clients/{id}/.streams/{stream}");
+    assert_eq!(place.ask("DELETE", &path).status().await, 204);
+    crate::support::until("its client is gone", || async {
+        (clients().await == json!([])).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn administrators_lock_and_unlock() {
     let place = Place::start().await;
     let path = ".groups/watch/.lock";
