@@ -7,11 +7,23 @@ mod settings;
 
 pub use flags::{Asked, FlagError, ListenAddress, help, parse};
 pub use ice::IceServers;
+pub(crate) use ice::inspect as inspect_ice_servers;
+pub(crate) use settings::read as read_settings;
 pub use settings::{Settings, SettingsError, SettingsFile, WebhookSettings};
 
 use crate::net::PortRange;
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// Everything from the command line.
 #[derive(Debug, Clone)]
@@ -34,6 +46,8 @@ pub struct Config {
     pub media_addresses: Vec<IpAddr>,
     /// `-redirect`: the canonical host, instead of that in `config.json`.
     pub redirect: Option<String>,
+    /// `--log-format`: how the log is written.
+    pub log_format: LogFormat,
     /// Flags that were given but do nothing here, and why.
     pub unused: Vec<(&'static str, &'static str)>,
 }

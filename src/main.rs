@@ -1,7 +1,10 @@
 //! The `perikon` server program.
 
+mod service;
+
 use perikon::Server;
-use perikon::config::{self, Asked, Config};
+use perikon::config::{self, Asked, Config, LogFormat};
+use perikon::server::Report;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,13 +20,18 @@ const LOG: &str = "info,rtc_ice=error,rtc_dtls=error,rtc_stun=error,rtc_mdns=err
 fn main() -> ExitCode {
     let config = match config::parse(std::env::args_os().skip(1)) {
         Ok(Asked::Run(config)) => *config,
+        Ok(Asked::Check(config)) => {
+            let report = Report::of(&config);
+            say(&report.to_string());
+            return ExitCode::from(u8::from(report.has_errors()));
+        }
         Ok(Asked::Print(text)) => {
             say(&text);
             return ExitCode::SUCCESS;
         }
         Err(error) => return fail(USAGE, &error),
     };
-    if let Err(error) = start_log() {
+    if let Err(error) = start_log(config.log_format) {
         return fail(USAGE, &error);
     }
     allow_many_files();
@@ -39,27 +47,43 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> ExitCode {
-    let (mut terminate, mut interrupt) = match (
+    let (mut terminate, mut interrupt, mut hang_up) = match (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
     ) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => return fail(1, &error),
+        (Ok(terminate), Ok(interrupt), Ok(hang_up)) => (terminate, interrupt, hang_up),
+        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => return fail(1, &error),
     };
     let mut server = match Server::start(config).await {
         Ok(server) => server,
         Err(error) => return fail(1, &error),
     };
     say(server.greeting());
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
-        _ = interrupt.recv() => tracing::info!("Ctrl-C: ending; once more ends at once"),
-        error = server.failed() => return fail(1, &error),
+    service::ready();
+    let watchdog = tokio::spawn(service::feed_watchdog());
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
+            _ = interrupt.recv() => tracing::info!("Ctrl-C: ending; once more ends at once"),
+            _ = hang_up.recv() => {
+                tracing::info!("SIGHUP: reading configuration, certificate and groups again");
+                service::reloading();
+                server.reload().await;
+                service::ready();
+                continue;
+            }
+            error = server.failed() => return fail(1, &error),
+        }
+        break;
     }
-    tokio::select! {
+    service::stopping();
+    let code = tokio::select! {
         () = server.shutdown() => ExitCode::SUCCESS,
         _ = interrupt.recv() => std::process::exit(INTERRUPTED),
-    }
+    };
+    watchdog.abort();
+    code
 }
 
 /// Each client is an open file, and the usual limit of 1024 is there for the sake of programs that
@@ -73,19 +97,21 @@ fn allow_many_files() {
     }
 }
 
-fn start_log() -> Result<(), String> {
+fn start_log(format: LogFormat) -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(wanted) if !wanted.trim().is_empty() => {
             EnvFilter::try_new(&wanted).map_err(|error| format!("bad RUST_LOG: {error}"))?
         }
         _ => EnvFilter::new(LOG),
     };
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .try_init()
-        .map_err(|error| format!("cannot start the log: {error}"))
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    }
+    .map_err(|error| format!("cannot start the log: {error}"))
 }
 
 /// To standard output. Whoever closed it does not want to read it.

@@ -1,6 +1,9 @@
 //! A whole server in this process: started from a [`Config`], stopped cleanly.
 
+mod check;
 mod refresh;
+
+pub use check::Report;
 
 use crate::config::{Config, IceServers, ListenAddress, SettingsError, SettingsFile};
 use crate::group::{BaseUrl, Gate, Registry, TokenStore};
@@ -61,6 +64,7 @@ pub struct Server {
     handle: Handle<SocketAddr>,
     serving: JoinHandle<io::Result<()>>,
     refreshing: JoinHandle<()>,
+    refreshed: Refreshed,
     signal: Arc<signal::State>,
     greeting: String,
 }
@@ -154,12 +158,13 @@ impl Server {
             engine,
             canonical_host: config.redirect.clone(),
         };
-        let refreshing = tokio::spawn(refreshed.follow());
+        let refreshing = tokio::spawn(refreshed.clone().follow());
         Ok(Self {
             address,
             handle,
             serving,
             refreshing,
+            refreshed,
             signal,
             greeting,
         })
@@ -173,6 +178,15 @@ impl Server {
     /// What to tell the one who started it: which URLs to open. Several lines.
     pub fn greeting(&self) -> &str {
         &self.greeting
+    }
+
+    /// Reads the configuration, the certificate and the groups again, changed or not. What is
+    /// broken is logged, and the last good version stays.
+    pub async fn reload(&self) {
+        let refreshed = self.refreshed.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || refreshed.reread()).await {
+            tracing::error!(%error, "cannot read the configuration again");
+        }
     }
 
     /// Waits until the web server ends by itself, which it does only by an error.

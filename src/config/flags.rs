@@ -1,6 +1,6 @@
 //! The command line, with Galène's flags in both spellings: `-http :8443` and `--http=:8443`.
 
-use super::Config;
+use super::{Config, LogFormat};
 use crate::net::PortRange;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::OsString;
@@ -14,6 +14,8 @@ use std::str::FromStr;
 pub enum Asked {
     /// Run the server.
     Run(Box<Config>),
+    /// Look at the configuration and the groups, and end: `--check`.
+    Check(Box<Config>),
     /// Print this text and end well: `-help`, `-version`.
     Print(String),
 }
@@ -118,6 +120,14 @@ fn parse_udp_range(text: &str) -> Result<PortRange, &'static str> {
             }
             Ok(PortRange::Between(low, high))
         }
+    }
+}
+
+fn parse_log_format(text: &str) -> Result<LogFormat, &'static str> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("neither text nor json"),
     }
 }
 
@@ -229,6 +239,8 @@ fn command() -> Command {
                 .value_parser(clap::value_parser!(IpAddr)),
         )
         .arg(value("redirect", "HOST", "Redirect browsers that use another host name to this one"))
+        .arg(switch("check", "Check the configuration and the groups, and end"))
+        .arg(value("log-format", "FORMAT", "How the log is written: text or json").default_value("text").value_parser(parse_log_format))
         .arg(Arg::new("help").long("help").short('h').help("Print this text").action(ArgAction::SetTrue))
         .arg(Arg::new("version").long("version").help("Print the version").action(ArgAction::SetTrue));
     for (name, placeholder, help, _) in UNUSED {
@@ -264,7 +276,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Fla
             env!("CARGO_PKG_VERSION")
         )));
     }
-    Ok(Asked::Run(Box::new(config(&matches))))
+    let config = Box::new(config(&matches));
+    Ok(match matches.get_one("check") {
+        Some(true) => Asked::Check(config),
+        _ => Asked::Run(config),
+    })
 }
 
 fn config(matches: &ArgMatches) -> Config {
@@ -295,6 +311,7 @@ fn config(matches: &ArgMatches) -> Config {
             .map(|addresses| addresses.copied().collect())
             .unwrap_or_default(),
         redirect: redirect.cloned(),
+        log_format: matches.get_one("log-format").copied().unwrap_or_default(),
         unused: UNUSED
             .into_iter()
             .filter(|(name, ..)| given(name))

@@ -169,6 +169,14 @@ impl IceServers {
         json!({ "iceServers": servers })
     }
 
+    /// Reads the file again, changed or not. Otherwise as [`Self::refresh`].
+    pub fn reread(&self) {
+        // No file has this stamp.
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((SystemTime::UNIX_EPOCH, u64::MAX));
+        self.refresh();
+    }
+
     /// Reads the file again if it changed. A broken file is logged, once, and changes nothing.
     /// Blocks.
     pub fn refresh(&self) {
@@ -180,6 +188,10 @@ impl IceServers {
         *seen = stamp;
         match read(&self.path) {
             Ok(servers) => {
+                for field in servers.iter().flat_map(|server| &server.unknown) {
+                    let file = self.path.display();
+                    tracing::warn!(%file, "unknown field {field:?} is ignored");
+                }
                 tracing::info!(file = %self.path.display(), servers = servers.len(), "ICE servers");
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new(servers);
@@ -187,6 +199,18 @@ impl IceServers {
             Err(error) => tracing::error!("{error}; the ICE servers in force stay as they were"),
         }
     }
+}
+
+/// What the admin should know of the file. Blocks.
+///
+/// # Errors
+/// When the file is broken; there need not be one.
+pub(crate) fn inspect(path: &Path) -> Result<Vec<String>, SettingsError> {
+    let servers = read(path)?;
+    let unknown = servers.iter().flat_map(|server| &server.unknown);
+    Ok(unknown
+        .map(|field| format!("unknown field {field:?} is ignored"))
+        .collect())
 }
 
 fn read(path: &Path) -> Result<Vec<IceServer>, SettingsError> {
@@ -206,9 +230,6 @@ fn read(path: &Path) -> Result<Vec<IceServer>, SettingsError> {
             line: error.line(),
             reason: error.to_string(),
         })?;
-    for field in servers.iter().flat_map(|server| &server.unknown) {
-        tracing::warn!("{}: unknown field {field:?} is ignored", path.display());
-    }
     Ok(servers)
 }
 

@@ -89,7 +89,7 @@ impl SettingsFile {
     /// When there is a file but it is broken: there is no last good one yet.
     pub fn open(path: PathBuf) -> Result<Self, SettingsError> {
         let seen = stamp(&path);
-        let settings = read(&path)?;
+        let settings = read_and_log(&path)?;
         Ok(Self {
             path,
             current: RwLock::new(Arc::new(settings)),
@@ -111,6 +111,12 @@ impl SettingsFile {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Reads the file again, changed or not. Otherwise as [`Self::refresh`].
+    pub fn reread(&self) -> bool {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.refresh()
+    }
+
     /// Reads the file again if it changed; true if new settings came into force by that. A
     /// broken file is logged, once, and changes nothing. Blocks.
     pub fn refresh(&self) -> bool {
@@ -120,7 +126,7 @@ impl SettingsFile {
             return false;
         }
         *seen = stamp;
-        match read(&self.path) {
+        match read_and_log(&self.path) {
             Ok(settings) => {
                 tracing::info!(file = %self.path.display(), "configuration read again");
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
@@ -139,10 +145,22 @@ pub(super) fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-fn read(path: &Path) -> Result<Settings, SettingsError> {
+fn read_and_log(path: &Path) -> Result<Settings, SettingsError> {
+    let (settings, warnings) = read(path)?;
+    for warning in warnings {
+        tracing::warn!(file = %path.display(), "{warning}");
+    }
+    Ok(settings)
+}
+
+/// The settings in a file, and what the admin should know of them. Blocks.
+///
+/// # Errors
+/// When the file is broken; there need not be one.
+pub(crate) fn read(path: &Path) -> Result<(Settings, Vec<String>), SettingsError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Default::default()),
         Err(source) => {
             return Err(SettingsError::Read {
                 path: path.display().to_string(),
@@ -188,10 +206,8 @@ fn read(path: &Path) -> Result<Settings, SettingsError> {
             return Err(content(line_of(name), reason));
         }
     }
-    for warning in warnings(&settings, &text) {
-        tracing::warn!(file = %path.display(), "{warning}");
-    }
-    Ok(settings)
+    let warnings = warnings(&settings, &text);
+    Ok((settings, warnings))
 }
 
 /// What the admin should know of a good file.

@@ -49,7 +49,10 @@ pub use notice::{
     Guest, Kick, Membership, Notice, PeerChange, Refusal, User, UserChange, UserMessage, Wait,
 };
 pub use permission::{Permissions, Role, RoleOrList};
-pub use registry::{BanRequest, Banned, Census, EditError, JoinError, Newcomer, Registry};
+pub use registry::{
+    BanRequest, Banned, Census, EditError, Inspected, JoinError, Newcomer, Refused, Registry,
+    inspect,
+};
 pub(crate) use status::PATH;
 pub use status::{BaseUrl, BaseUrlError, Status};
 pub use stream::{PublishedStream, PublishedTrack};

@@ -4,6 +4,7 @@ mod ban;
 mod census;
 mod edit;
 mod file;
+mod inspect;
 mod join;
 mod load;
 
@@ -12,6 +13,7 @@ pub use census::Census;
 pub use edit::EditError;
 use file::Seen;
 pub(super) use file::Source;
+pub use inspect::{Inspected, Refused, inspect};
 pub use join::{JoinError, Newcomer};
 pub(super) use load::Scan;
 
@@ -77,6 +79,11 @@ impl Registry {
     /// `capacity` events that wait are dropped.
     pub fn follow(&self, capacity: usize) -> Option<mpsc::Receiver<GroupEvent>> {
         self.follower.follow(capacity)
+    }
+
+    /// Brings all groups up to date with their files, as a change of the files does. Blocks.
+    pub fn reread(&self) {
+        self.rescan(Scan::All);
     }
 
     /// The folder of the group files.

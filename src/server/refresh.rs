@@ -17,7 +17,7 @@ const TIDY: Duration = Duration::from_secs(20);
 const EXPIRY: Duration = Duration::from_secs(60 * 60);
 
 /// What may change.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Refreshed {
     pub(super) settings: Arc<SettingsFile>,
     pub(super) certificate: Option<Arc<Certificate>>,
@@ -66,14 +66,29 @@ impl Refreshed {
         }
     }
 
-    /// Blocks.
-    fn refresh(&self) {
-        let changed = self.settings.refresh();
+    /// Everything again, changed or not. Blocks.
+    pub(super) fn reread(&self) {
+        let changed = self.settings.reread();
+        self.follow_settings(changed);
+        self.ice_servers.reread();
+        if let Some(certificate) = &self.certificate {
+            certificate.reread();
+        }
+        self.registry.reread();
+    }
+
+    fn follow_settings(&self, changed: bool) {
         if changed {
             let writable = self.settings.current().writable_groups;
             self.registry.set_writable(writable);
         }
         self.set_place();
+    }
+
+    /// What changed. Blocks.
+    fn refresh(&self) {
+        let changed = self.settings.refresh();
+        self.follow_settings(changed);
         self.ice_servers.refresh();
         if let Some(certificate) = &self.certificate {
             certificate.refresh();

@@ -64,6 +64,20 @@ pub struct Certificate {
 
 type Stamps = [Option<SystemTime>; 2];
 
+/// Both or none.
+fn are_there(certificate: &Path, key: &Path) -> Result<bool, TlsError> {
+    let half = |present: &Path, missing: &Path| TlsError::Half {
+        present: present.display().to_string(),
+        missing: missing.display().to_string(),
+    };
+    match (certificate.exists(), key.exists()) {
+        (true, true) => Ok(true),
+        (false, false) => Ok(false),
+        (true, false) => Err(half(certificate, key)),
+        (false, true) => Err(half(key, certificate)),
+    }
+}
+
 impl Certificate {
     /// Reads the files in `folder`, or makes a certificate for `names` and keeps it there.
     /// Blocks.
@@ -72,22 +86,8 @@ impl Certificate {
     /// When the files cannot be read, written or used.
     pub fn open(folder: &Path, names: &[String]) -> Result<Self, TlsError> {
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        let shown = |path: &Path| path.display().to_string();
-        match (certificate.exists(), key.exists()) {
-            (true, true) => {}
-            (false, false) => make(folder, &certificate, &key, names)?,
-            (true, false) => {
-                return Err(TlsError::Half {
-                    present: shown(&certificate),
-                    missing: shown(&key),
-                });
-            }
-            (false, true) => {
-                return Err(TlsError::Half {
-                    present: shown(&key),
-                    missing: shown(&certificate),
-                });
-            }
+        if !are_there(&certificate, &key)? {
+            make(folder, &certificate, &key, names)?;
         }
         let seen = stamps(&certificate, &key);
         let (config, made) = load(&certificate, &key)?;
@@ -101,6 +101,20 @@ impl Certificate {
         })
     }
 
+    /// Whether a server could use the files in `folder`; false if there are none, and it would
+    /// make them. Blocks.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn inspect(folder: &Path) -> Result<bool, TlsError> {
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        let there = are_there(&certificate, &key)?;
+        if there {
+            load(&certificate, &key)?;
+        }
+        Ok(there)
+    }
+
     /// For the acceptor. Follows [`Self::refresh`].
     pub fn config(&self) -> RustlsConfig {
         self.config.clone()
@@ -109,6 +123,12 @@ impl Certificate {
     /// The certificate is one that this program made.
     pub fn is_self_made(&self) -> bool {
         self.made
+    }
+
+    /// Reads the files again, changed or not. Otherwise as [`Self::refresh`].
+    pub fn reread(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = [None; 2];
+        self.refresh();
     }
 
     /// Reads the files again if they changed; new connections use them. Broken ones are logged,

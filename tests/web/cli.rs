@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-fn perikon(flags: &[String]) -> Command {
+pub(crate) fn perikon(flags: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perikon"));
     command
         .args(flags)
@@ -25,18 +25,22 @@ fn run(flags: &[&str]) -> Output {
 }
 
 /// A program that serves, killed when the test ends without having ended it.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     /// What it said when it started.
     greeting: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Running {
-    fn start(site: &Site, more: &[&str]) -> Self {
+    pub(crate) fn start(site: &Site, more: &[&str]) -> Self {
         let mut flags = site.flags();
         flags.extend(more.iter().map(|&flag| flag.to_owned()));
-        let mut child = perikon(&flags).spawn().expect("the program runs");
+        Self::spawn(perikon(&flags))
+    }
+
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the program runs");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut greeting = String::new();
         let mut url = None;
@@ -64,7 +68,7 @@ impl Running {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         let status = Command::new("sh")
             .args(["-c", &kill])
@@ -74,7 +78,7 @@ impl Running {
     }
 
     /// Waits for its end: the exit code and the log.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
         while self.child.try_wait().expect("waiting").is_none() {
             assert!(begun.elapsed() < PATIENCE, "it does not end");

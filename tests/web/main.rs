@@ -7,5 +7,6 @@ mod cli;
 mod http_files;
 mod http_groups;
 mod http_secure;
+mod operations;
 mod support;
 mod webhooks;

@@ -121,6 +121,21 @@ pub(super) struct Content {
     pub(super) stamp: Stamp,
 }
 
+/// The bytes of a group file, or why there are none.
+pub(super) fn read_text(path: &Path) -> Result<Vec<u8>, String> {
+    let mut json = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_LIMIT + 1).read_to_end(&mut json));
+    read.map_err(|error| error.to_string())?;
+    if json.len() as u64 > FILE_LIMIT {
+        return Err(too_large());
+    }
+    Ok(json)
+}
+
+fn too_large() -> String {
+    format!("it is larger than {FILE_LIMIT} bytes")
+}
+
 /// Reads a group file.
 pub(super) fn read(path: &Path) -> Result<Content, Broken> {
     read_if(path, |_| true)?.ok_or(Broken {
@@ -156,7 +171,7 @@ pub(super) fn read_if(
         .read_to_end(&mut json)
         .map_err(unreadable)?;
     let parsed = if json.len() as u64 > FILE_LIMIT {
-        Err(format!("it is larger than {FILE_LIMIT} bytes"))
+        Err(too_large())
     } else if wanted(&json) {
         Description::read(&json).map_err(|error| error.to_string())
     } else {
