@@ -118,7 +118,8 @@ export class Session extends Emitter {
             } else if (kind === 'fail') {
                 this.refuse(refusal(error, message, withToken));
             } else if (kind === 'wait') {
-                this.emit('waiting', text('lobby.waiting'));
+                this.emit('waiting', text(sc.operatorsPresent ? 'lobby.waiting'
+                    : 'lobby.waiting.alone'));
             } else if (kind === 'redirect') {
                 this.leaving = true;
                 sc.close();

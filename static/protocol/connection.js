@@ -34,6 +34,8 @@ export class ServerConnection extends Speaker {
         this.serverFeatures = [];
         /** The version of the protocol, once agreed on. @type {string | null} */
         this.version = null;
+        /** While we wait to be let in: somebody is there who could. */
+        this.operatorsPresent = true;
         /** Files on their way, by {@link TransferredFile#fullId}.
          * @type {Record<string, TransferredFile>} */
         this.transferredFiles = {};

@@ -53,6 +53,8 @@ function joined(sc, m) {
     }
     if (kind === 'join')
         sc.wasJoined = true;
+    if (kind === 'wait')
+        sc.operatorsPresent = m.operators ?? true;
     sc.onjoined?.call(sc, kind, m.group ?? '', m.permissions ?? [], m.status ?? {}, m.data ?? null,
         m.error ?? '', m.value ?? '');
     if (kind === 'join' && sc.reconnection.joined() && sc.wasJoined)

@@ -52,6 +52,7 @@
  * @property {RTCConfiguration} [rtcConfiguration]
  * @property {string[]} [version]
  * @property {string[]} [features]
+ * @property {boolean} [operators]
  *
  * @typedef {object} TrackStats The figures of one track, in {@link Stream#stats} by track id.
  * @property {'audio' | 'video'} kind

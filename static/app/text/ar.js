@@ -137,6 +137,7 @@ export const ar = {
     'device.microphone': 'الميكروفون',
     'device.speaker': 'مكبّر الصوت',
 
+    'lobby.waiting.alone': 'لا يوجد مشرف بعد ليسمح لك بالدخول. يرجى الانتظار.',
     'lobby.waiting': 'سيسمح لك المشرف بالدخول. يرجى الانتظار.',
 
     'tile.you': 'أنت',

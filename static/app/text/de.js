@@ -137,6 +137,7 @@ export const de = {
     'device.microphone': 'Mikrofon',
     'device.speaker': 'Lautsprecher',
 
+    'lobby.waiting.alone': 'Es ist noch kein Operator da, der Sie einlassen könnte. Bitte warten Sie.',
     'lobby.waiting': 'Ein Operator lässt Sie ein. Bitte warten Sie.',
 
     'tile.you': 'Sie',

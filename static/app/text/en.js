@@ -135,6 +135,7 @@ export const en = {
     'device.microphone': 'Microphone',
     'device.speaker': 'Speaker',
 
+    'lobby.waiting.alone': 'There is no operator here yet to let you in. Please wait.',
     'lobby.waiting': 'An operator will let you in. Please wait.',
 
     'tile.you': 'You',

@@ -137,6 +137,7 @@ export const es = {
     'device.microphone': 'Micrófono',
     'device.speaker': 'Altavoz',
 
+    'lobby.waiting.alone': 'Aún no hay ningún operador que pueda dejarle entrar. Espere, por favor.',
     'lobby.waiting': 'Un operador le dejará entrar. Espere, por favor.',
 
     'tile.you': 'Usted',

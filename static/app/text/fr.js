@@ -137,6 +137,7 @@ export const fr = {
     'device.microphone': 'Micro',
     'device.speaker': 'Haut-parleur',
 
+    'lobby.waiting.alone': 'Aucun opérateur n’est encore là pour vous laisser entrer. Veuillez patienter.',
     'lobby.waiting': 'Un opérateur va vous laisser entrer. Veuillez patienter.',
 
     'tile.you': 'Vous',
