@@ -293,4 +293,35 @@ mod tests {
         assert_eq!((old.up, old.payload_type), (71, 96));
         assert_eq!(track.origin(next.number).unwrap().payload_type, 98);
     }
+
+    #[test]
+    fn what_was_counted_under_one_codec_is_not_counted_under_the_next() {
+        let config = DownTrackConfig {
+            mid: "0".to_owned(),
+            up_track: Some(0),
+            ssrc: 1_000,
+            payload_type: 96,
+        };
+        let mut track = DownTrack::new(config, Codec::Vp8);
+        let meta = Meta {
+            len: 100,
+            header_len: 12,
+            ..packet(1, true)
+        };
+        let counted = |track: &DownTrack| {
+            let figures = track.figures_of_codec();
+            (figures.packets, figures.bytes, figures.nacks)
+        };
+        track.sent(&meta);
+        track.nacked(1_000);
+        track.select(None, Codec::Vp8, 96);
+        track.select(Some(0), Codec::Vp8, 96);
+        track.sent(&meta);
+        assert_eq!(counted(&track), (2, 200, 1));
+        track.select(Some(0), Codec::Vp9, 98);
+        assert_eq!(counted(&track), (0, 0, 0));
+        track.sent(&meta);
+        assert_eq!(counted(&track), (1, 100, 0));
+        assert_eq!(track.figures().packets, 3, "sender reports go on");
+    }
 }

@@ -62,6 +62,29 @@ async fn this_machine_and_administrators_only() {
 }
 
 #[tokio::test]
+async fn tokens_of_administrators() {
+    let folder = tempfile::tempdir().unwrap();
+    let var = folder.path().join("data/var");
+    std::fs::create_dir_all(&var).unwrap();
+    let token = |name: &str, group: &str, permission: &str| {
+        let all = group.is_empty();
+        format!(
+            "{{\"token\": \"{name}\", \"group\": \"{group}\", \"includeSubgroups\": {all}, \
+             \"permissions\": [\"{permission}\"], \"expires\": \"2099-01-01T00:00:00Z\"}}\n"
+        )
+    };
+    let tokens = token("all", "", "admin") + &token("one", "g", "admin") + &token("op", "", "op");
+    std::fs::write(var.join("tokens.jsonl"), tokens).unwrap();
+    let server = server(&folder, "{}").await;
+    for (token, status) in [("all", 200), ("one", 401), ("op", 401)] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("via", "1.1 proxy"), ("authorization", bearer.as_str())];
+        assert_eq!(get(&server, &headers).await.status(), status, "{token}");
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn behind_a_proxy_no_one_is_local() {
     let folder = tempfile::tempdir().unwrap();
     let config = format!("{{{ADMIN}, \"proxyURL\": \"https://meet.example/\"}}");

@@ -57,7 +57,7 @@ type Counter = (&'static str, &'static str, fn(&MediaCounts) -> u64);
 const COUNTERS: [Counter; 7] = [
     (
         "perikon_rtp_packets_total",
-        "RTP packets received or sent, repairs left out.",
+        "RTP packets received or sent, each counted once.",
         |counts| counts.packets,
     ),
     (
@@ -67,7 +67,7 @@ const COUNTERS: [Counter; 7] = [
     ),
     (
         "perikon_rtp_lost_packets_total",
-        "Packets that never arrived, here or as receivers report.",
+        "Packets that never arrived, not even by repair, here or as receivers report.",
         |counts| counts.lost,
     ),
     (

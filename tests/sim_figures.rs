@@ -1,0 +1,141 @@
+//! What shards count, all of them together, is what clients saw, and it never falls.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod sim_support;
+
+use perikon::media::Codec;
+use perikon::shard::{MediaFigures, ShardFigures};
+use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
+use sim_support::*;
+use std::time::Instant;
+
+const SHARDS: usize = 2;
+
+fn figures(world: &mut World) -> Vec<ShardFigures> {
+    let of = |shard| world.shard_mut(shard).unwrap().figures();
+    (0..SHARDS).map(of).collect()
+}
+
+/// All shards together.
+fn media(shards: &[ShardFigures], up: bool, codec: Codec) -> MediaFigures {
+    let all = shards.iter().flat_map(|shard| &shard.media);
+    let same = all.filter(|one| (one.up, one.codec) == (up, codec));
+    let sum = same.copied().reduce(|mut sum, one| {
+        sum.tracks += one.tracks;
+        sum.counts += one.counts;
+        sum
+    });
+    sum.unwrap()
+}
+
+/// Every number that may only grow.
+fn counters(shards: &[ShardFigures]) -> Vec<u64> {
+    let of = |shard: &ShardFigures| {
+        let media = shard.media.iter().map(|one| one.counts);
+        let media = media.flat_map(|one| {
+            [
+                one.packets,
+                one.bytes,
+                one.lost,
+                one.nacks,
+                one.repaired,
+                one.keyframes,
+                one.keyframe_requests,
+            ]
+        });
+        let named = shard.drops.iter().chain(&shard.timers);
+        let all = media.chain(named.map(|(_, count)| *count));
+        all.collect::<Vec<u64>>()
+    };
+    shards.iter().flat_map(of).collect()
+}
+
+#[test]
+fn sums_agree_with_what_clients_saw_and_outlive_them() {
+    let mut world = seeded(WorldConfig {
+        start: Instant::now(),
+        seed: seed(21),
+        shards: SHARDS,
+    });
+    let lossy = line(0.02, millis(20));
+    let host = world.add_host(lossy, LinkConfig::GOOD);
+    let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
+    let receivers: Vec<_> = (0..4)
+        .map(|number| {
+            let host = world.add_host(LinkConfig::GOOD, lossy);
+            let config = ReceiverConfig::default();
+            let receiver = world.subscribe_at(number % SHARDS, host, publisher, config);
+            receiver.unwrap()
+        })
+        .collect();
+    let mut before = counters(&figures(&mut world));
+    let mut grown = |world: &mut World| {
+        let now = figures(world);
+        let counters = counters(&now);
+        for (at, (old, new)) in before.iter().zip(&counters).enumerate() {
+            assert!(old <= new, "counter {at} fell from {old} to {new}");
+        }
+        before = counters;
+        now
+    };
+    for _ in 0..100 {
+        world.run_for(millis(100)).unwrap();
+        grown(&mut world);
+    }
+
+    let seen = grown(&mut world);
+    let sent = world.client(publisher);
+    let clients: Vec<_> = receivers.iter().map(|one| world.client(*one)).collect();
+    for (track, codec) in [(AUDIO, Codec::Opus), (VIDEO, Codec::Vp8)] {
+        let (up, down) = (media(&seen, true, codec), media(&seen, false, codec));
+        assert_eq!((up.tracks, down.tracks), (1, 4), "{codec:?}");
+        let arrived = up.counts.packets;
+        let all = sent.sent[track];
+        // A mirror does not count again; what was lost a moment ago is not repaired yet.
+        assert!(arrived <= all && arrived + 30 > all, "{arrived} of {all}");
+        let received: u64 = clients.iter().map(|one| one.tracks[track].received).sum();
+        let forwarded = down.counts.packets;
+        assert!(forwarded >= received, "{forwarded} out, {received} arrived");
+        assert!(forwarded <= 4 * arrived, "{forwarded} of 4 x {arrived}");
+        assert!(received * 100 > forwarded * 95, "{received} of {forwarded}");
+    }
+    let (up, down) = (
+        media(&seen, true, Codec::Vp8),
+        media(&seen, false, Codec::Vp8),
+    );
+    let repaired: u64 = clients.iter().map(|one| one.tracks[VIDEO].repaired).sum();
+    let asked: u64 = clients.iter().map(|one| one.tracks[VIDEO].asked).sum();
+    assert!(repaired > 0 && repaired <= down.counts.repaired);
+    assert!(down.counts.repaired <= down.counts.nacks && down.counts.nacks <= asked);
+    assert!(up.counts.repaired > 0 && up.counts.repaired <= sent.resent);
+    assert!(up.counts.keyframes <= sent.keyframes && up.counts.keyframes + 1 >= sent.keyframes);
+    assert!(up.counts.keyframe_requests >= sent.keyframe_requests.len() as u64);
+    let connected = |of: fn(&ShardFigures) -> usize| seen.iter().map(of).sum::<usize>();
+    assert_eq!(connected(|one| one.ups.connected), 1);
+    assert_eq!(connected(|one| one.downs.connected), 4);
+    assert_eq!(seen.iter().map(|one| one.rtts.len()).sum::<usize>(), 5);
+
+    for client in receivers.into_iter().chain([publisher]) {
+        world.leave(client);
+        for _ in 0..5 {
+            world.run_for(millis(100)).unwrap();
+            grown(&mut world);
+        }
+    }
+    let gone = grown(&mut world);
+    for shard in &gone {
+        assert_eq!(shard.ups.connected + shard.downs.connected, 0);
+        assert_eq!((shard.rtts.len(), shard.estimates.len()), (0, 0));
+    }
+    let (up, down) = (
+        media(&gone, true, Codec::Vp8),
+        media(&gone, false, Codec::Vp8),
+    );
+    assert_eq!((up.tracks, down.tracks), (0, 0));
+    assert!(down.counts.packets >= 4 * 900, "{}", down.counts.packets);
+}
