@@ -157,9 +157,12 @@ describe('how it looks', {timeout: 300_000}, () => {
         await olga.page.keyboard.press('p');
         await olga.page.click('#control-more');
         await show(olga, 'more', async () => {
-            // A menu closes when the window changes.
+            // A menu closes when the window changes, which the page hears before the next picture.
+            await olga.page.evaluate(() => new Promise((resolve) =>
+                requestAnimationFrame(() => requestAnimationFrame(resolve))));
             if (!await olga.page.$('.menu'))
                 await olga.page.click('#control-more');
+            await olga.page.waitForSelector('.menu');
         });
         await olga.page.keyboard.press('Escape');
     });
