@@ -61,6 +61,8 @@ async fn run(config: Config) -> ExitCode {
     };
     say(server.greeting());
     service::ready();
+    let drained = server.drained();
+    tokio::pin!(drained);
     let watchdog = tokio::spawn(service::feed_watchdog());
     loop {
         tokio::select! {
@@ -73,6 +75,7 @@ async fn run(config: Config) -> ExitCode {
                 service::ready();
                 continue;
             }
+            () = &mut drained => tracing::info!("drained: ending"),
             error = server.failed() => return fail(1, &error),
         }
         break;

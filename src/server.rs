@@ -189,6 +189,12 @@ impl Server {
         }
     }
 
+    /// Waits until a drain has come to its end: everyone has gone, or must go.
+    pub fn drained(&self) -> impl Future<Output = ()> + Send + use<> {
+        let signal = Arc::clone(&self.signal);
+        async move { signal.drained().await }
+    }
+
     /// Waits until the web server ends by itself, which it does only by an error.
     pub async fn failed(&mut self) -> io::Error {
         match (&mut self.serving).await {

@@ -35,6 +35,8 @@ use tokio::sync::mpsc;
 pub struct Registry {
     directory: PathBuf,
     writable: AtomicBool,
+    /// People are let in.
+    open: AtomicBool,
     groups: RwLock<HashMap<String, Arc<Group>>>,
     /// Held while a file is read, so that it is read once.
     seen: Mutex<Seen>,
@@ -57,6 +59,7 @@ impl Registry {
         let registry = Arc::new(Self {
             directory,
             writable: AtomicBool::new(writable),
+            open: AtomicBool::new(true),
             groups: RwLock::default(),
             seen: Mutex::default(),
             bans: Bans::default(),
@@ -79,6 +82,11 @@ impl Registry {
     /// `capacity` events that wait are dropped.
     pub fn follow(&self, capacity: usize) -> Option<mpsc::Receiver<GroupEvent>> {
         self.follower.follow(capacity)
+    }
+
+    /// Whether anyone may join; those inside stay.
+    pub fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
     }
 
     /// Brings all groups up to date with their files, as a change of the files does. Blocks.

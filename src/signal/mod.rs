@@ -7,6 +7,7 @@
 
 mod ban;
 mod chat;
+mod drain;
 mod failure;
 mod figures;
 mod group_action;

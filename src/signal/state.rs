@@ -1,5 +1,6 @@
 //! What all connections share.
 
+use super::drain::Drain;
 use super::figures::Figures;
 use super::whip::{Door, Visits};
 use crate::group::{Kick, Mailbox, MailboxLimits, Notice, PeerChange, Registry};
@@ -11,7 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// What the server is told to say when it ends.
 const SHUTTING_DOWN: &str = "server is shutting down";
@@ -55,6 +56,7 @@ pub struct State {
     /// The last connection ended.
     empty: Notify,
     next_connection: AtomicU64,
+    drain: watch::Sender<Option<Drain>>,
     visits: Visits,
     figures: Figures,
 }
@@ -113,6 +115,7 @@ impl State {
             connections: Mutex::default(),
             empty: Notify::new(),
             next_connection: AtomicU64::new(0),
+            drain: watch::Sender::new(None),
             visits: Visits::default(),
             figures: Figures::default(),
         });
@@ -166,7 +169,7 @@ impl State {
             let mut connections = self.connections();
             connections.shutting_down = true;
             for mailbox in connections.open.values() {
-                mailbox.push(shutting_down());
+                mailbox.push(self.shutting_down());
             }
             if connections.open.is_empty() {
                 return;
@@ -209,7 +212,7 @@ impl State {
         let id = self.next_connection.fetch_add(1, Ordering::Relaxed);
         let mut connections = self.connections();
         if connections.shutting_down {
-            mailbox.push(shutting_down());
+            mailbox.push(self.shutting_down());
         }
         connections.open.insert(id, Arc::clone(mailbox));
         Entered {
@@ -223,9 +226,31 @@ impl State {
         self.peers().insert(peer, followed);
     }
 
-    /// The server takes its leave.
+    /// The server takes its leave: no one is let in.
     pub fn is_shutting_down(&self) -> bool {
-        self.connections().shutting_down
+        self.connections().shutting_down || self.drain.borrow().is_some()
+    }
+
+    /// Tells every connection.
+    pub(super) fn tell_all(&self, notice: &Notice) {
+        for mailbox in self.connections().open.values() {
+            mailbox.push(notice.clone());
+        }
+    }
+
+    /// What was decided about the end of the server.
+    pub(super) fn drain_slot(&self) -> &watch::Sender<Option<Drain>> {
+        &self.drain
+    }
+
+    fn shutting_down(&self) -> Notice {
+        let drain = self.drain.borrow();
+        let message = drain.as_ref().map(|drain| drain.message.clone());
+        Notice::Kicked(Kick {
+            by: None,
+            message: message.unwrap_or_else(|| SHUTTING_DOWN.to_owned()),
+            code: None,
+        })
     }
 
     /// No one wants to know of `peer` any more.
@@ -233,14 +258,6 @@ impl State {
         self.peers().remove(&peer);
         self.figures.forget(peer);
     }
-}
-
-fn shutting_down() -> Notice {
-    Notice::Kicked(Kick {
-        by: None,
-        message: SHUTTING_DOWN.to_owned(),
-        code: None,
-    })
 }
 
 /// A connection that counts.

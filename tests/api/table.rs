@@ -108,6 +108,7 @@ pub(crate) const OBJECTS: &[(&str, &str, &str)] = &[
         "application/json",
         r#"{"message": "x"}"#,
     ),
+    (".drain", "application/json", "{}"),
     ("openapi.json", "", ""),
     (".groups/watch/.unknown", "", ""),
     (".unknown", "", ""),

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod cli;
+mod drain;
 mod http_files;
 mod http_groups;
 mod http_secure;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Someone who wants in, before the credentials are checked.
 #[derive(Debug)]
@@ -70,6 +71,9 @@ impl Registry {
         let address = newcomer.address.map(|address| address.ip());
         // Again if the file changes between the check and the join; it will not do so for ever.
         for _ in 0..10 {
+            if !self.open.load(Ordering::Relaxed) {
+                return Err(GroupError::ShuttingDown.into());
+            }
             let group = self.find(name).await?;
             let description = group.description();
             if !description.redirect.is_empty() {

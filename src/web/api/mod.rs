@@ -8,6 +8,7 @@ mod audit;
 pub(super) mod auth;
 mod body;
 mod condition;
+mod drain;
 mod error;
 mod group;
 mod live;
@@ -134,6 +135,7 @@ async fn answer(call: &Call, path: &str, allowed: bool, body: Body) -> Answer {
 async fn dispatch(call: &Call, caller: &Caller, target: &Target, body: Body) -> Answer {
     match target {
         Target::Stats => stats::answer(call).await,
+        Target::Drain => drain::answer(call, body).await,
         Target::OpenApi => openapi::answer(call),
         Target::UnknownOf(_) => Err(ApiError::NotFound),
         Target::Groups => group::list(call).await,

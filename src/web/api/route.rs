@@ -8,6 +8,8 @@ const ROOT: &str = "/galene-api/v0";
 pub(super) enum Target {
     /// `.stats`
     Stats,
+    /// `.drain`
+    Drain,
     /// `openapi.json`
     OpenApi,
     /// `.groups/`
@@ -67,6 +69,7 @@ impl Target {
         }
         match split(path) {
             ("", ".stats", "") => Some(Self::Stats),
+            ("", ".drain", "") => Some(Self::Drain),
             ("", ".groups", "/") => Some(Self::Groups),
             ("", ".groups", rest) => Self::below_groups(rest),
             _ => None,
@@ -151,6 +154,7 @@ impl Target {
                 &["HEAD", "GET", "PUT", "DELETE"]
             }
             Self::Client(..) => &["HEAD", "GET", "DELETE"],
+            Self::Drain => &["HEAD", "GET", "POST", "DELETE"],
             Self::Mute(..) => &["POST"],
             Self::Stream(..) => &["DELETE"],
             Self::Keys(_) => &["PUT", "DELETE"],
@@ -171,7 +175,7 @@ impl Target {
     /// The group it belongs to, if it is one's.
     pub(super) fn group(&self) -> Option<&str> {
         match self {
-            Self::Stats | Self::OpenApi | Self::Groups => None,
+            Self::Stats | Self::Drain | Self::OpenApi | Self::Groups => None,
             Self::Group(group)
             | Self::Keys(group)
             | Self::Users(group)
