@@ -313,17 +313,26 @@ fn if_match(headers: &HeaderMap) -> Option<Vec<String>> {
     Some(tags.collect())
 }
 
-/// The body, if it is of a kind that is wanted, and which.
+/// The body, if it is of a kind that is wanted, and which; `""` is none at all.
 async fn read<'a>(
     headers: &HeaderMap,
     body: Body,
     wanted: &[&'a str],
 ) -> Result<(&'a str, String), Refused> {
+    let bytes = to_bytes(body, LIMIT)
+        .await
+        .map_err(|_| Box::new(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")))?;
+    if bytes.is_empty() && wanted.contains(&"") {
+        // Some libraries call nothing by a name, too.
+        return Ok(("", String::new()));
+    }
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    let known = wanted.iter().find(|one| kind.eq_ignore_ascii_case(one));
-    let Some(known) = known else {
+    let named = |one: &&&str| !one.is_empty() && kind.eq_ignore_ascii_case(one);
+    let Some(known) = wanted.iter().find(named) else {
+        let mut wanted = wanted.to_vec();
+        wanted.retain(|one| !one.is_empty());
         let wanted = wanted.join(", ");
         let reason = format!("the body must be {wanted}");
         let mut response = text(StatusCode::UNSUPPORTED_MEDIA_TYPE, &reason);
@@ -332,9 +341,6 @@ async fn read<'a>(
         }
         return Err(Box::new(response));
     };
-    let bytes = to_bytes(body, LIMIT)
-        .await
-        .map_err(|_| Box::new(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long")))?;
     let text = String::from_utf8(bytes.into())
         .map_err(|_| Box::new(text(StatusCode::BAD_REQUEST, "the body is not UTF-8")))?;
     Ok((known, text))

@@ -240,6 +240,7 @@ async fn players_receive_by_their_offer_or_by_the_servers() {
 
     let mut asking = Peer::new().await;
     let request = http.request("POST", "/group/g/.whep");
+    let request = request.header("content-type", "application/octet-stream");
     let created = request.send().await.unwrap();
     assert_eq!(created.status(), 201);
     let theirs = header(&created, "location");
