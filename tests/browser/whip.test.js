@@ -65,7 +65,7 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             await press(player, 'whep');
             const first = await until('pictures and sound', async () => {
                 const now = await decoded(player);
-                return now.pictures > 10 && now.sound > 10 && now.width > 0 && now;
+                return now.pictures > 10 && now.sound > 10 && now.width > 0 ? now : null;
             });
             await until('more pictures', async () =>
                 (await decoded(player)).pictures > first.pictures + 10);
