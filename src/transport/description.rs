@@ -150,6 +150,29 @@ pub struct Feedback {
     pub transport_cc: bool,
 }
 
+impl Feedback {
+    /// What both ends have.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            nack: self.nack && other.nack,
+            pli: self.pli && other.pli,
+            fir: self.fir && other.fir,
+            remb: self.remb && other.remb,
+            transport_cc: self.transport_cc && other.transport_cc,
+        }
+    }
+}
+
+impl Setup {
+    /// What an answer says to this in an offer (RFC 8842, section 5.3).
+    pub fn answered(self) -> Self {
+        match self {
+            Self::Active => Self::Passive,
+            Self::Passive | Self::Actpass => Self::Active,
+        }
+    }
+}
+
 /// One codec as a media section spells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodecParameters {

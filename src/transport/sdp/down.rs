@@ -55,11 +55,7 @@ impl DownOffer {
         for (offered, description) in self.media.iter().zip(descriptions) {
             media.push(answered(&session, offered, description)?);
         }
-        let speaker = descriptions
-            .iter()
-            .find(|description| read::is_alive(description))
-            .or(descriptions.first())
-            .ok_or(SdpError::Missing("a media section"))?;
+        let speaker = read::speaker(descriptions)?;
         let remote = read::transport(&session, speaker, Setup::Active)?;
         if remote.setup == Setup::Actpass {
             return Err(SdpError::bad("setup", "actpass"));
@@ -198,13 +194,7 @@ fn answered(
     if accepted {
         let ours = offered_feedback(codec.codec.kind());
         let theirs = read::feedback(description, codec.payload_type);
-        answer.feedback = Feedback {
-            nack: ours.nack && theirs.nack,
-            pli: ours.pli && theirs.pli,
-            fir: ours.fir && theirs.fir,
-            remb: ours.remb && theirs.remb,
-            transport_cc: ours.transport_cc && theirs.transport_cc,
-        };
+        answer.feedback = ours.and(theirs);
         for extmap in read::extmaps(session, description) {
             let kept = offered.extensions.contains(&extmap.extension)
                 && extmap.id == extmap.extension.own_id()

@@ -4,7 +4,7 @@
 use super::down::{fmtp, msid, offered_feedback};
 use super::write::{self, Section};
 use super::{SdpError, read};
-use crate::media::{Codec, Kind};
+use crate::media::Codec;
 use crate::transport::description::{
     CodecParameters, Extension, Feedback, LocalTransport, RemoteTransport, Setup,
 };
@@ -56,11 +56,7 @@ impl PullOffer {
     pub fn parse(sdp: &str) -> Result<Self, SdpError> {
         let session = read::parse(sdp)?;
         let descriptions = &session.media_descriptions;
-        let first = descriptions
-            .iter()
-            .find(|media| read::is_alive(media))
-            .or(descriptions.first())
-            .ok_or(SdpError::Missing("a media section"))?;
+        let first = read::speaker(descriptions)?;
         let bundle = read::bundle(&session);
         let mut sections = Vec::with_capacity(descriptions.len());
         for description in descriptions {
@@ -214,11 +210,7 @@ impl Offered {
             section.flag("inactive");
             return section.0;
         };
-        let setup = match offered {
-            Setup::Active => Setup::Passive,
-            Setup::Passive | Setup::Actpass => Setup::Active,
-        };
-        section.transport(local, setup);
+        section.transport(local, offered.answered());
         if self.reduced_size {
             section.flag("rtcp-rsize");
         }
@@ -228,17 +220,7 @@ impl Offered {
             .iter()
             .find(|(other, _)| other.payload_type == codec.payload_type)
             .map_or_else(Feedback::default, |(_, feedback)| *feedback);
-        let ours = match codec.codec.kind() {
-            Kind::Audio => Feedback::default(),
-            Kind::Video => offered_feedback(Kind::Video),
-        };
-        let feedback = Feedback {
-            nack: ours.nack && theirs.nack,
-            pli: ours.pli && theirs.pli,
-            fir: ours.fir && theirs.fir,
-            remb: ours.remb && theirs.remb,
-            transport_cc: false,
-        };
+        let feedback = offered_feedback(codec.codec.kind()).and(theirs);
         let codec = CodecParameters {
             fmtp: fmtp(codec),
             ..codec.clone()

@@ -95,6 +95,15 @@ pub(super) fn is_alive(media: &MediaDescription) -> bool {
     media.media_name.port.value != 0 || flag(&media.attributes, "bundle-only")
 }
 
+/// The section that speaks for the transport: the first that is not rejected.
+pub(super) fn speaker(media: &[MediaDescription]) -> Result<&MediaDescription, SdpError> {
+    media
+        .iter()
+        .find(|media| is_alive(media))
+        .or(media.first())
+        .ok_or(SdpError::Missing("a media section"))
+}
+
 /// RTP over DTLS with feedback, whatever is below it.
 pub(super) fn is_secure_rtp(media: &MediaDescription) -> bool {
     media.media_name.protos.iter().any(|proto| proto == "SAVPF")

@@ -53,11 +53,7 @@ impl UpOffer {
     pub fn parse(sdp: &str, allowed: &[Codec]) -> Result<Self, SdpError> {
         let session = read::parse(sdp)?;
         let descriptions = &session.media_descriptions;
-        let first = descriptions
-            .iter()
-            .find(|media| read::is_alive(media))
-            .or(descriptions.first())
-            .ok_or(SdpError::Missing("a media section"))?;
+        let first = read::speaker(descriptions)?;
         let bundle = read::bundle(&session);
         let mut media = Vec::with_capacity(descriptions.len());
         for description in descriptions {
@@ -127,11 +123,7 @@ impl UpOffer {
             section.flag("inactive");
             return section.0;
         };
-        let setup = match self.remote.setup {
-            Setup::Active => Setup::Passive,
-            Setup::Passive | Setup::Actpass => Setup::Active,
-        };
-        section.transport(local, setup);
+        section.transport(local, self.remote.setup.answered());
         if offered.reduced_size {
             section.flag("rtcp-rsize");
         }
