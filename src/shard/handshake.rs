@@ -2,7 +2,6 @@
 
 use super::Shard;
 use super::drops::Drop;
-use super::peer::Place;
 use crate::transport::Path;
 use crate::transport::demux::{Protocol, demux};
 use std::collections::VecDeque;
@@ -101,11 +100,5 @@ impl Shard {
             self.drops.count(Drop::DtlsMalformed);
         }
         self.after_transport(now, place);
-    }
-
-    /// Whether a peer has its keys.
-    pub(super) fn has_keys(&mut self, place: Place) -> bool {
-        self.peer_mut(place)
-            .is_some_and(|peer| peer.transport.opener().is_some())
     }
 }

@@ -135,14 +135,14 @@ impl Shard {
         let Some(place) = self.place_of(&path) else {
             return self.drops.count(Drop::UnknownSource);
         };
-        if !self.has_keys(place) && self.wait_for_keys(now, path, data) {
-            return;
-        }
         let Some(opener) = self
             .peer_mut(place)
             .and_then(|peer| peer.transport.opener())
         else {
-            return self.drops.count(Drop::NoKeys);
+            if !self.wait_for_keys(now, path, data) {
+                self.drops.count(Drop::NoKeys);
+            }
+            return;
         };
         let len = match opener.open_rtcp(data) {
             Ok(len) => len,
