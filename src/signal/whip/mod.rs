@@ -144,6 +144,15 @@ struct Live {
 }
 
 impl Live {
+    /// Whether `If-Match` names this ICE session, or any where `any` will do.
+    fn check(&self, matches: Option<&[String]>, any: bool) -> Result<(), WhipError> {
+        let named = |tag: &String| *tag == self.etag || (any && tag == ANY);
+        match matches {
+            Some(tags) if !tags.iter().any(named) => Err(WhipError::Stale),
+            _ => Ok(()),
+        }
+    }
+
     fn remote_ufrag(&self) -> Option<String> {
         match &self.published {
             Some(stream) => self.session.remote_ufrag(stream),
@@ -310,10 +319,7 @@ impl State {
             .ice
             .filter(|ice| known.as_ref().is_some_and(|known| *known != ice.ufrag));
         // A restart is of no session that there is: `*` stands for whichever.
-        let named = |tag: &String| *tag == live.etag || (restart.is_some() && tag == ANY);
-        if matches.is_some_and(|tags| !tags.iter().any(named)) {
-            return Err(WhipError::Stale);
-        }
+        live.check(matches, restart.is_some())?;
         let Some(ice) = restart else {
             for candidate in fragment.candidates {
                 live.add_candidate(candidate);
@@ -344,10 +350,7 @@ impl State {
     ) -> Result<(), WhipError> {
         let visit = self.visit(door, group, id, token)?;
         let mut live = visit.live.lock().await;
-        let named = |tag: &String| *tag == live.etag || tag == ANY;
-        if matches.is_some_and(|tags| !tags.iter().any(named)) {
-            return Err(WhipError::Stale);
-        }
+        live.check(matches, true)?;
         self.visits().map().remove(id);
         live.session.leave();
         visit.stop.notify_one();
