@@ -1,14 +1,13 @@
 //! What waits to be sent, and the sending of it.
 
 use super::Shard;
-use super::batch::{Batch, MAX_DATAGRAM};
+use super::batch::Batch;
 use super::drops::Drop;
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
-use crate::media::cache::Meta;
-use crate::media::down::{DownTrack, Label};
+use super::seal::seal;
+use crate::media::down::Label;
 use crate::transport::Transmit;
-use crate::transport::srtp::Sealer;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -346,23 +345,4 @@ impl Shard {
         flush.cursor = Cursor::default();
         false
     }
-}
-
-/// Writes a packet as one receiver gets it. Returns its length.
-#[inline]
-fn seal(
-    sealer: &Sealer,
-    track: &DownTrack,
-    meta: &Meta,
-    bytes: &[u8],
-    label: &Label,
-    out: &mut [u8; MAX_DATAGRAM],
-) -> Option<usize> {
-    let header_len = usize::from(meta.header_len);
-    let (header, payload) = bytes.split_at_checked(header_len)?;
-    out.get_mut(..header_len)?.copy_from_slice(header);
-    track.patch(out.first_chunk_mut()?, label);
-    sealer
-        .seal_rtp(track.config().ssrc, label.number, header_len, payload, out)
-        .ok()
 }

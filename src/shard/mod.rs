@@ -16,6 +16,7 @@ mod peer;
 mod receive;
 mod relay;
 mod route;
+mod seal;
 mod stats;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};
