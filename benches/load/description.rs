@@ -51,7 +51,7 @@ pub(crate) fn candidate(
 }
 
 /// What is published, as SDP and as packets.
-pub(crate) fn flows(options: &Options, number: u32) -> (Vec<DownMedia>, Vec<FlowConfig>) {
+pub(crate) fn flows(options: &Options, number: u32, id: &str) -> (Vec<DownMedia>, Vec<FlowConfig>) {
     let mut media = Vec::new();
     let mut flows = Vec::new();
     let source = |flows: &Vec<FlowConfig>| (number << 3) | flows.len() as u32;
@@ -65,6 +65,7 @@ pub(crate) fn flows(options: &Options, number: u32) -> (Vec<DownMedia>, Vec<Flow
                 channels,
                 fmtp: String::new(),
             },
+            stream_id: id.to_owned(),
             ssrc,
             active: true,
             extensions,

@@ -296,13 +296,10 @@ impl Session {
 
     async fn publish(&mut self, client: &mut Client, number: u32) -> Result<(), ClientError> {
         let options = &self.context.options;
-        let (media, flows) = flows(options, number);
-        let simulcast = options.simulcast && !options.audio_only;
         let id = hex::encode(rand::random::<[u8; 8]>());
-        let offer = DownOffer {
-            stream_id: id.clone(),
-            media,
-        };
+        let (media, flows) = flows(options, number, &id);
+        let simulcast = options.simulcast && !options.audio_only;
+        let offer = DownOffer { media };
         let local = self.local_transport();
         let mut sdp = offer.to_sdp(&local);
         if simulcast {

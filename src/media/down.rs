@@ -278,6 +278,7 @@ mod tests {
         let config = DownTrackConfig {
             mid: "0".to_owned(),
             up_track: Some(0),
+            publisher: 0,
             ssrc: 1_000,
             payload_type: 96,
         };
@@ -299,6 +300,7 @@ mod tests {
         let config = DownTrackConfig {
             mid: "0".to_owned(),
             up_track: Some(0),
+            publisher: 0,
             ssrc: 1_000,
             payload_type: 96,
         };

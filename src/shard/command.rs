@@ -40,6 +40,7 @@ impl Shard {
                 role,
                 local,
             } => self.add_down(now, peer, (source, home), role, &local),
+            Command::AddSource { peer, source, home } => self.add_source(peer, source, home),
             Command::AcceptDown {
                 peer,
                 remote,
@@ -174,21 +175,32 @@ impl Shard {
         let Some(peer) = self.new_peer(now, id, role, local) else {
             return;
         };
-        let source = self.source(source, home);
         let index = self.downs.insert(DownPeer {
             peer,
-            source,
+            sources: Vec::new(),
             tracks: Vec::new(),
             wanted: Vec::new(),
             connected: false,
+            report_from: 0,
             remb: None,
         }) as u32;
-        if let Some(up) = source.and_then(|source| self.ups.get_mut(source as usize)) {
-            up.downs.push(index);
-        }
         let place = Place::Down(index);
         self.by_id.insert(id, place);
         self.routes.add_ufrag(local.ufrag.clone(), place);
+        self.add_source(id, source, home);
+    }
+
+    fn add_source(&mut self, id: PeerId, source: PeerId, home: ShardId) {
+        let Some((Place::Down(index), _)) = self.find(id) else {
+            return;
+        };
+        let source = self.source(source, home);
+        if let Some(down) = self.downs.get_mut(index as usize) {
+            down.sources.push(source);
+        }
+        if let Some(up) = source.and_then(|source| self.ups.get_mut(source as usize)) {
+            up.downs.push(index);
+        }
     }
 
     fn accept_down(
@@ -216,11 +228,10 @@ impl Shard {
             return;
         };
         down.wanted.clone_from(&wanted);
-        let Some(up) = down.source.and_then(|source| ups.get_mut(source as usize)) else {
-            return;
-        };
-        for receivers in &mut up.receivers {
-            receivers.retain(|receiver| receiver.down != index);
+        for source in down.sources.iter().flatten() {
+            if let Some(up) = ups.get_mut(*source as usize) {
+                up.forget_receiver(index);
+            }
         }
         for track in &mut down.tracks {
             if !wanted
@@ -234,6 +245,10 @@ impl Shard {
         }
         for config in wanted {
             let Some(source) = config.up_track else {
+                continue;
+            };
+            let publisher = down.sources.get(config.publisher).copied().flatten();
+            let Some(up) = publisher.and_then(|publisher| ups.get_mut(publisher as usize)) else {
                 continue;
             };
             let Some(up_track) = up.tracks.get(source) else {
@@ -296,7 +311,9 @@ impl Shard {
                 self.ledger.up_gone(&mut up);
                 for down in up.downs {
                     if let Some(down) = self.downs.get_mut(down as usize) {
-                        down.source = None;
+                        for source in &mut down.sources {
+                            *source = source.filter(|source| *source != index);
+                        }
                     }
                 }
                 self.flush.forget_up(index);
@@ -306,12 +323,10 @@ impl Shard {
                 let down = self.downs.remove(index as usize);
                 self.ledger.down_gone(&down);
                 self.flush.forget_down(index);
-                if let Some(source) = down.source {
+                for source in down.sources.into_iter().flatten() {
                     if let Some(up) = self.ups.get_mut(source as usize) {
                         up.downs.retain(|other| *other != index);
-                        for receivers in &mut up.receivers {
-                            receivers.retain(|receiver| receiver.down != index);
-                        }
+                        up.forget_receiver(index);
                     }
                     self.collect_remb(source);
                     self.release(source);

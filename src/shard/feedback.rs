@@ -6,6 +6,7 @@ use super::{IDLE_REPORT_INTERVAL, REPORT_INTERVAL, Shard};
 use crate::media::feedback::{Compound, FeedbackError, NtpClock, ReceptionReport};
 use crate::transport::Path;
 use crate::transport::srtp::RTCP_OVERHEAD;
+use slab::Slab;
 use std::time::Instant;
 
 /// The name of this end in RTCP (RFC 7022 wants it random, but it names no person).
@@ -43,8 +44,7 @@ impl Shard {
             }
             Place::Down(index) => {
                 let down = downs.get_mut(index as usize)?;
-                let source = down.source.and_then(|source| ups.get(source as usize));
-                let written = write_to_receiver(now, clock, down, source, buffer);
+                let written = write_to_receiver(now, clock, down, ups, buffer);
                 (&mut down.peer, written)
             }
         };
@@ -143,7 +143,7 @@ fn write_to_receiver(
     now: Instant,
     clock: &NtpClock,
     down: &mut DownPeer,
-    source: Option<&UpPeer>,
+    ups: &Slab<UpPeer>,
     buffer: &mut [u8],
 ) -> Option<usize> {
     if !report_due(now, &mut down.peer.next_report) {
@@ -159,8 +159,19 @@ fn write_to_receiver(
     let ntp = clock.at(now);
     let mut compound: Option<Compound<'_>> = None;
     let mut buffer = Some(buffer);
-    for track in &mut down.tracks {
-        let Some(up) = source else { continue };
+    // Who receives a whole group has more tracks than one datagram has room for: the next report
+    // goes on where this one ends.
+    let count = down.tracks.len();
+    let first = std::mem::take(&mut down.report_from);
+    for at in (0..count).map(|step| (first + step) % count) {
+        let track = &down.tracks[at];
+        let publisher = down.sources.get(track.config().publisher).copied();
+        let Some(up) = publisher
+            .flatten()
+            .and_then(|publisher| ups.get(publisher as usize))
+        else {
+            continue;
+        };
         let Some(timestamp) = track
             .source()
             .and_then(|at| up.tracks.get(usize::from(at)))
@@ -174,18 +185,19 @@ fn write_to_receiver(
         }
         let ssrc = track.config().ssrc;
         let info = track.sender_info(ntp, timestamp);
-        let written: Result<(), FeedbackError> = match (&mut compound, buffer.take()) {
+        let written = match (&mut compound, buffer.take()) {
             (Some(compound), _) => compound.sender_report(ssrc, &info, &[]),
-            (None, Some(buffer)) => {
-                compound = Compound::with_sender_report(buffer, ssrc, &info, &[]).ok();
-                Ok(())
-            }
+            (None, Some(buffer)) => Compound::with_sender_report(buffer, ssrc, &info, &[])
+                .map(|begun| compound = Some(begun)),
             (None, None) => Err(FeedbackError::Full),
         };
-        if written.is_ok()
-            && let Some(compound) = &mut compound
-        {
-            compound.cname(ssrc, CNAME).ok()?;
+        let named = written.and_then(|()| match &mut compound {
+            Some(compound) => compound.cname(ssrc, CNAME),
+            None => Ok(()),
+        });
+        if named.is_err() {
+            down.report_from = at;
+            break;
         }
     }
     compound.map(|compound| compound.len())

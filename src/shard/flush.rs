@@ -160,10 +160,11 @@ impl Shard {
             let Some(down) = self.downs.get_mut(resend.down as usize) else {
                 continue;
             };
-            let (Some(source), Some(path)) = (down.source, down.peer.transport.path()) else {
+            let Some(track) = down.tracks.get_mut(usize::from(resend.track)) else {
                 continue;
             };
-            let Some(track) = down.tracks.get_mut(usize::from(resend.track)) else {
+            let source = down.sources.get(track.config().publisher).copied();
+            let (Some(source), Some(path)) = (source.flatten(), down.peer.transport.path()) else {
                 continue;
             };
             let found = track.origin(resend.number).and_then(|origin| {
@@ -218,10 +219,11 @@ impl Shard {
         let Some(down) = downs.get_mut(replay.down as usize) else {
             return false;
         };
-        let (Some(source), Some(path)) = (down.source, down.peer.transport.path()) else {
+        let Some(track) = down.tracks.get_mut(usize::from(replay.track)) else {
             return false;
         };
-        let Some(track) = down.tracks.get_mut(usize::from(replay.track)) else {
+        let source = down.sources.get(track.config().publisher).copied();
+        let (Some(source), Some(path)) = (source.flatten(), down.peer.transport.path()) else {
             return false;
         };
         let Some(up) = ups.get_mut(source as usize) else {

@@ -44,6 +44,9 @@ pub struct DownTrackConfig {
     /// Which track of the publisher it carries: an index into the `tracks` of its `AddUp`.
     /// `None` for a section that is inactive.
     pub up_track: Option<usize>,
+    /// Which publisher that is: 0 for the source of `AddDown`, then those of `AddSource`. It is
+    /// the same for as long as the SSRC is.
+    pub publisher: usize,
     /// The SSRC it is sent with.
     pub ssrc: u32,
     /// The payload type it is sent with.
@@ -87,6 +90,15 @@ pub enum Command {
         role: Role,
         /// The server's credentials.
         local: IceCredentials,
+    },
+    /// A receiver will be sent tracks of another publisher too.
+    AddSource {
+        /// A down peer.
+        peer: PeerId,
+        /// The other up peer.
+        source: PeerId,
+        /// Where that one is.
+        home: ShardId,
     },
     /// The receiver's answer to a new or changed offer, or its own offer.
     AcceptDown {

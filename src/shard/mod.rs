@@ -271,9 +271,11 @@ impl Shard {
         let Some(down_track) = down.tracks.get(usize::from(track)) else {
             return;
         };
-        let (true, Some(source), Some(up_track)) =
-            (down.connected, down.source, down_track.source())
-        else {
+        let (true, Some(source), Some(up_track)) = (
+            down.connected,
+            down.source_of(down_track),
+            down_track.source(),
+        ) else {
             return;
         };
         if !down_track.is_waiting() {

@@ -1,6 +1,7 @@
 //! The peers of a shard: who publishes, and who receives.
 
 use super::message::{DownTrackConfig, PeerId, ShardId};
+use crate::media::Kind;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
 use crate::media::up::UpTrack;
@@ -99,6 +100,13 @@ impl UpPeer {
         }
     }
 
+    /// A receiver is sent none of its tracks any more.
+    pub(crate) fn forget_receiver(&mut self, down: u32) {
+        for receivers in &mut self.receivers {
+            receivers.retain(|receiver| receiver.down != down);
+        }
+    }
+
     /// The publisher's clock was read.
     pub(crate) fn clock(&mut self, ours: NtpTime, theirs: NtpTime) {
         let offset = ours.0.wrapping_sub(theirs.0) as i64;
@@ -118,17 +126,42 @@ impl UpPeer {
     }
 }
 
-/// A receiver of one stream.
+/// A receiver: of one stream, or of several over one peer connection.
 pub(crate) struct DownPeer {
     pub(crate) peer: Peer,
-    /// The publisher, while there is one.
-    pub(crate) source: Option<u32>,
+    /// The publishers, in the order in which they were named; `None` for one that is gone.
+    pub(crate) sources: Vec<Option<u32>>,
     pub(crate) tracks: Vec<DownTrack>,
     /// What was agreed on, in case a mirror learns of its tracks later.
     pub(crate) wanted: Vec<DownTrackConfig>,
     pub(crate) connected: bool,
+    /// The track that the next sender reports begin with.
+    pub(crate) report_from: usize,
     /// The receiver's estimate, bit/s.
     pub(crate) remb: Option<u64>,
+}
+
+impl DownPeer {
+    /// The publisher of one of its tracks, while there is one.
+    pub(crate) fn source_of(&self, track: &DownTrack) -> Option<u32> {
+        self.sources.get(track.config().publisher).copied()?
+    }
+
+    /// The receiver's estimate for one of its publishers, bit/s: those that send it pictures
+    /// share the line.
+    pub(crate) fn share(&self, estimate: u64) -> u64 {
+        let sends_pictures = |publisher: usize| {
+            self.tracks.iter().any(|track| {
+                track.config().publisher == publisher
+                    && track.source().is_some()
+                    && track.codec().kind() == Kind::Video
+            })
+        };
+        let sources = self.sources.iter().enumerate();
+        let sharing = sources.filter(|(at, source)| source.is_some() && sends_pictures(*at));
+        let sharing = sharing.count();
+        estimate / (sharing.max(1) as u64)
+    }
 }
 
 /// The peer connection in a place. A mirror has none.

@@ -246,8 +246,15 @@ impl Shard {
             }
             Report::Remb { bitrate, .. } => {
                 let before = down.remb.replace(bitrate);
-                if let Some(source) = down.source {
-                    self.update_remb(source, before, bitrate);
+                let before = before.map(|before| down.share(before));
+                let share = down.share(bitrate);
+                // Without a list of its own: there is one publisher, nearly always.
+                for at in 0..down.sources.len() {
+                    let down = self.downs.get(index as usize);
+                    let source = down.and_then(|down| down.sources.get(at).copied().flatten());
+                    if let Some(source) = source {
+                        self.update_remb(source, before, share);
+                    }
                 }
             }
             Report::TransportCc { .. }
@@ -269,7 +276,8 @@ impl Shard {
             return;
         };
         track.keyframe_requested();
-        if let (Some(source), Some(up_track)) = (down.source, track.source()) {
+        let publisher = down.sources.get(track.config().publisher).copied();
+        if let (Some(source), Some(up_track)) = (publisher.flatten(), track.source()) {
             self.request_keyframe(now, source, up_track);
         }
     }

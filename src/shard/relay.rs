@@ -181,7 +181,8 @@ impl Shard {
         let own = up
             .downs
             .iter()
-            .filter_map(|down| downs.get(*down as usize).and_then(|down| down.remb));
+            .filter_map(|down| downs.get(*down as usize))
+            .filter_map(|down| down.remb.map(|estimate| down.share(estimate)));
         let best = own
             .chain(up.mirrors.iter().filter_map(|(_, remb)| *remb))
             .max();

@@ -154,6 +154,7 @@ impl World {
             let config = DownTrackConfig {
                 mid: at.to_string(),
                 up_track: Some(at),
+                publisher: 0,
                 ssrc: self.random.next() as u32,
                 payload_type: match kind {
                     Kind::Audio => AUDIO_TYPE,

@@ -214,6 +214,9 @@ pub struct DownMedia {
     pub mid: String,
     /// With the server's own fixed payload type.
     pub codec: CodecParameters,
+    /// The id on the wire of the stream that the track is of. A client chose it: what is no token
+    /// is replaced in SDP.
+    pub stream_id: String,
     /// SSRC that the server sends this track with.
     pub ssrc: u32,
     /// `a=sendonly` when true, `a=inactive` when false.

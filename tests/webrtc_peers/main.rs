@@ -46,8 +46,13 @@ async fn server(folder: &tempfile::TempDir) -> Server {
 
 /// Publishes so many packets, a frame of three at a time, once everyone is connected.
 async fn publish(publisher: &Peer, packets: u64) {
+    publish_from(publisher, 0, packets).await;
+}
+
+/// The same, with payloads that are numbered from `first`.
+async fn publish_from(publisher: &Peer, first: u64, packets: u64) {
     let mut frames = interval(Duration::from_millis(20));
-    for number in 0..packets {
+    for number in first..first + packets {
         if number % 3 == 0 {
             frames.tick().await;
         }

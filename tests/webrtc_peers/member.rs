@@ -185,17 +185,19 @@ impl Peer {
         self.gathered().await
     }
 
-    /// An offer to receive video.
-    pub(crate) async fn offer_to_receive(&mut self) -> String {
-        let init = RTCRtpTransceiverInit {
-            direction: RTCRtpTransceiverDirection::Recvonly,
-            streams: Vec::new(),
-            send_encodings: Vec::new(),
-        };
-        self.connection
-            .add_transceiver_from_kind(RtpCodecKind::Video, Some(init))
-            .await
-            .unwrap();
+    /// An offer to receive so many videos.
+    pub(crate) async fn offer_to_receive(&mut self, videos: usize) -> String {
+        for _ in 0..videos {
+            let init = RTCRtpTransceiverInit {
+                direction: RTCRtpTransceiverDirection::Recvonly,
+                streams: Vec::new(),
+                send_encodings: Vec::new(),
+            };
+            self.connection
+                .add_transceiver_from_kind(RtpCodecKind::Video, Some(init))
+                .await
+                .unwrap();
+        }
         let offer = self.connection.create_offer(None).await.unwrap();
         self.connection.set_local_description(offer).await.unwrap();
         self.gathered().await
@@ -329,11 +331,16 @@ impl Member {
             .unwrap();
     }
 
+    /// What it calls the stream that it publishes.
+    pub(crate) fn stream_id(&self) -> String {
+        format!("video-of-{}", self.id)
+    }
+
     /// Publishes the video.
     pub(crate) async fn publish(&mut self) {
         let sdp = self.peer.offer().await;
         let offer = json!({
-            "type": "offer", "id": "video", "label": "camera", "sdp": sdp,
+            "type": "offer", "id": self.stream_id(), "label": "camera", "sdp": sdp,
             "source": self.id, "username": self.id,
         });
         self.say(offer).await;
@@ -344,7 +351,8 @@ impl Member {
 
     /// Ends what it publishes.
     pub(crate) async fn close(&self) {
-        self.say(json!({"type": "close", "id": "video"})).await;
+        self.say(json!({"type": "close", "id": self.stream_id()}))
+            .await;
     }
 
     /// Answers the stream that the server offers, perhaps over a lossy line.

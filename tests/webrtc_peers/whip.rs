@@ -1,8 +1,9 @@
 //! WHIP and WHEP as encoders and players use them: an offer by HTTP, and media flows.
 
-use super::member::{Member, Peer};
-use super::{PATIENCE, by_seqno, publish, received, server};
+use super::member::{Member, Peer, video_packet};
+use super::{PATIENCE, by_seqno, publish, publish_from, received, server};
 use reqwest::{Client, Method, RequestBuilder, Response};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tokio::time::timeout;
 
@@ -222,7 +223,7 @@ async fn players_receive_by_their_offer_or_by_the_servers() {
     let server = server(&folder).await;
     let http = Http::new(server.address());
     let mut player = Peer::new().await;
-    let offer = player.offer_to_receive().await;
+    let offer = player.offer_to_receive(1).await;
     let early = http.post("/group/g/.whep", offer.clone()).await;
     assert_eq!(early.status(), 409, "nobody publishes yet");
 
@@ -269,6 +270,108 @@ async fn players_receive_by_their_offer_or_by_the_servers() {
     assert_eq!(http.delete(&theirs, "*").await, 200);
     // When the stream ends, so does the session.
     publisher.close().await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while http.patch(&session, "*", String::new()).await.status() != 404 {
+        assert!(tokio::time::Instant::now() < deadline, "the session stays");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    server.shutdown().await;
+}
+
+/// The numbers of the payloads that arrived, by SSRC. Each payload must be what was sent.
+fn by_track(player: &Peer) -> BTreeMap<u32, Vec<u64>> {
+    let mut tracks: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    for packet in player.packets() {
+        let number = u64::from_be_bytes(packet.payload[11..19].try_into().unwrap());
+        assert_eq!(packet.payload, video_packet(number).payload);
+        tracks.entry(packet.header.ssrc).or_default().push(number);
+    }
+    tracks
+}
+
+/// The SSRC that a description gives to the track of a stream.
+fn ssrc_of(sdp: &str, stream: &str) -> u32 {
+    let suffix = format!(" cname:{stream}");
+    let mut lines = sdp.lines();
+    let line = lines.find_map(|line| line.strip_prefix("a=ssrc:")?.strip_suffix(&suffix));
+    line.unwrap_or_else(|| panic!("{stream} in {sdp}"))
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_player_receives_all_streams_of_the_group_over_one_connection() {
+    const PACKETS: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder).await;
+    let http = Http::new(server.address());
+    let mut ann = Member::join(server.address(), "ann").await;
+    ann.publish().await;
+    let mut ben = Member::join(server.address(), "ben").await;
+    ben.publish().await;
+    let streams = [(ann.stream_id(), 0), (ben.stream_id(), 15_000)];
+
+    // More room than streams; no room for the second; and the server's offer.
+    let (mut roomy, mut narrow, mut asking) =
+        (Peer::new().await, Peer::new().await, Peer::new().await);
+    let created = http
+        .post("/group/g/.whep", roomy.offer_to_receive(3).await)
+        .await;
+    assert_eq!(created.status(), 201);
+    let session = header(&created, "location");
+    let answer = created.text().await.unwrap();
+    assert_eq!(answer.matches("\r\na=sendonly\r\n").count(), 2, "{answer}");
+    assert_eq!(answer.matches("\r\nm=video 0 ").count(), 1, "{answer}");
+    roomy.accept(&answer).await;
+    let created = http
+        .post("/group/g/.whep", narrow.offer_to_receive(1).await)
+        .await;
+    let only = created.text().await.unwrap();
+    assert!(
+        only.contains(&streams[0].0) && !only.contains(&streams[1].0),
+        "{only}"
+    );
+    narrow.accept(&only).await;
+    let request = http.request("POST", "/group/g/.whep").send().await.unwrap();
+    let theirs = header(&request, "location");
+    let offer = request.text().await.unwrap();
+    let answered = asking.answer(&offer).await;
+    let patch = http.request("PATCH", &theirs).header("content-type", SDP);
+    assert_eq!(patch.body(answered).send().await.unwrap().status(), 204);
+
+    for peer in [&ann.peer, &ben.peer, &roomy, &narrow, &asking] {
+        timeout(PATIENCE, peer.connected()).await.unwrap();
+    }
+    tokio::join!(
+        publish_from(&ann.peer, streams[0].1, PACKETS),
+        publish_from(&ben.peer, streams[1].1, PACKETS),
+    );
+    for (player, description) in [(&roomy, &answer), (&asking, &offer)] {
+        received(player, 2 * PACKETS as usize).await;
+        let tracks = by_track(player);
+        assert_eq!(tracks.len(), 2);
+        for (stream, first) in &streams {
+            let numbers = &tracks[&ssrc_of(description, stream)];
+            assert_eq!(
+                *numbers,
+                (*first..first + PACKETS).collect::<Vec<_>>(),
+                "{stream}"
+            );
+        }
+    }
+    received(&narrow, PACKETS as usize).await;
+    assert_eq!(by_track(&narrow).len(), 1);
+
+    // One stream ends, the other goes on; with the last, the session ends.
+    ann.close().await;
+    let mut watcher = Member::join(server.address(), "watcher").await;
+    watcher.request_all().await;
+    let left = timeout(PATIENCE, watcher.hear("offer")).await.unwrap();
+    assert_eq!(left["id"], ben.stream_id(), "the other has ended");
+    publish_from(&ben.peer, streams[1].1 + PACKETS, PACKETS).await;
+    received(&roomy, 3 * PACKETS as usize).await;
+    assert_eq!(http.patch(&session, "*", String::new()).await.status(), 204);
+    ben.close().await;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while http.patch(&session, "*", String::new()).await.status() != 404 {
         assert!(tokio::time::Instant::now() < deadline, "the session stays");

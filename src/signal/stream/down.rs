@@ -65,24 +65,26 @@ enum Renewal {
 /// A media section, and the track it carries.
 #[derive(Debug, Clone)]
 pub(super) struct Section {
-    media: DownMedia,
-    track: usize,
+    pub(super) media: DownMedia,
+    pub(super) track: usize,
 }
 
 impl Section {
-    pub(super) fn media(&self) -> DownMedia {
-        self.media.clone()
-    }
-
     /// What the shard is told once a receiver has accepted it.
     pub(super) fn config(&self) -> DownTrackConfig {
         DownTrackConfig {
             mid: self.media.mid.clone(),
             up_track: Some(self.track),
+            publisher: 0,
             ssrc: self.media.ssrc,
             payload_type: self.media.codec.payload_type,
         }
     }
+}
+
+/// Whether some codec is sent with this payload type, if nothing speaks against it.
+pub(super) fn is_usual(one: u8) -> bool {
+    Codec::ALL.iter().any(|codec| payload_type(*codec) == one)
 }
 
 /// The payload type that the server sends each codec with.
@@ -113,9 +115,15 @@ pub(super) fn forwarded(track: &PublishedTrack) -> Vec<Extension> {
         .collect()
 }
 
-fn media(mid: String, track: &PublishedTrack, ssrc: u32) -> DownMedia {
+pub(super) fn media(
+    mid: String,
+    stream: &PublishedStream,
+    track: &PublishedTrack,
+    ssrc: u32,
+) -> DownMedia {
     DownMedia {
         mid,
+        stream_id: stream.id.clone(),
         codec: CodecParameters {
             codec: track.codec,
             payload_type: payload_type(track.codec),
@@ -162,7 +170,7 @@ pub(super) fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize
             .get(at)
             .map_or_else(|| at.to_string(), |old| old.media.mid.clone());
         let section = Section {
-            media: media(mid, track, ssrc),
+            media: media(mid, stream, track, ssrc),
             track: index,
         };
         if at == sections.len() {
@@ -300,11 +308,7 @@ impl Session {
             .iter()
             .map(|section| section.media.clone())
             .collect();
-        let sdp = DownOffer {
-            stream_id: id.to_owned(),
-            media,
-        }
-        .to_sdp(&down.local);
+        let sdp = DownOffer { media }.to_sdp(&down.local);
         let shard = down.shard;
         let ufrag = down.local.ice.ufrag.clone();
         self.send(&Outgoing::Offer(OfferOut {
@@ -354,10 +358,7 @@ impl Session {
             .iter()
             .map(|section| section.media.clone())
             .collect();
-        let offer = DownOffer {
-            stream_id: id.to_owned(),
-            media,
-        };
+        let offer = DownOffer { media };
         let accepted = match offer.accept(answer.sdp.as_deref().unwrap_or_default()) {
             Ok(accepted) => accepted,
             Err(error) => {

@@ -5,7 +5,7 @@
 //! | `local` | what the server says of itself: credentials, candidates |
 //! | `up` | `offer` of a client, `close` |
 //! | `down` | `offer` of the server, `answer`, `renegotiate`, `abort` |
-//! | `pull` | a stream that is received by WHEP |
+//! | `pull` | what is received by WHEP |
 //! | `request` | `request`, `requestStream`: which tracks a client wants |
 //! | `ice` | `ice` |
 

@@ -1,13 +1,13 @@
-//! A stream that is received outside of the WebSocket protocol (WHEP): the receiver makes the
-//! offer, or asks for one.
+//! Streams that are received outside of the WebSocket protocol (WHEP), all over one peer connection:
+//! the receiver makes the offer, or asks for one.
 
 use super::super::figures::Way;
 use super::super::session::Session;
-use super::down::{Section, arrange, forwarded};
+use super::down::{Section, forwarded, is_usual, media};
 use super::local::{ice_credentials, ssrc};
 use super::request::wanted;
 use super::up::Answered;
-use crate::group::PublishedStream;
+use crate::group::{PublishedStream, PublishedTrack};
 use crate::media::Codec;
 use crate::net::ShardId;
 use crate::shard::{Command, DownTrackConfig, PeerId};
@@ -18,108 +18,205 @@ use crate::transport::peer::Role;
 use crate::transport::sdp::{DownOffer, PullMedia, PullOffer, SdpError};
 use std::sync::Arc;
 
-/// The one stream that a receiver of this kind has.
+/// The most tracks that one receiver is sent; what is beyond is left out.
+const MAX_TRACKS: usize = 128;
+/// Payload types for codecs whose own is taken, in RTP/SAVPF with RTCP multiplexed (RFC 5761,
+/// section 4).
+const SPARE: [std::ops::RangeInclusive<u8>; 2] = [96..=127, 36..=63];
+
+/// What a receiver of this kind has.
 #[derive(Debug)]
 pub(super) struct Pulled {
     pub(super) peer: PeerId,
     pub(super) shard: ShardId,
-    stream: Arc<PublishedStream>,
+    /// Those that have not ended.
+    streams: Vec<Arc<PublishedStream>>,
     local: LocalTransport,
     /// What the server offered, and has no answer to yet.
-    offered: Option<Vec<Section>>,
+    offered: Option<Vec<Carried<Section>>>,
     tracks: Vec<DownTrackConfig>,
     remote: Option<RemoteTransport>,
 }
 
-/// Sound and pictures, the best there are.
-fn tracks_of(stream: &PublishedStream) -> Vec<usize> {
-    wanted(&["audio".to_owned(), "video".to_owned()], stream)
+/// A section, and the stream whose track it carries, by its place among the streams.
+#[derive(Debug)]
+struct Carried<S> {
+    stream: usize,
+    section: S,
 }
 
-/// What of a stream fits an offer, with the place of each track.
-fn fitting(stream: &PublishedStream, offer: &PullOffer) -> Vec<(usize, PullMedia)> {
-    let mut media: Vec<PullMedia> = Vec::new();
-    let mut places = Vec::new();
-    for place in tracks_of(stream) {
-        let Some(track) = stream.tracks.get(place) else {
-            continue;
-        };
+/// What is begun with.
+struct Plan {
+    streams: Vec<Arc<PublishedStream>>,
+    answered: Answered,
+    offered: Option<Vec<Carried<Section>>>,
+    tracks: Vec<DownTrackConfig>,
+    role: Role,
+}
+
+/// Sound and pictures of all streams, the best there are of each, in order.
+fn tracks_of(
+    streams: &[Arc<PublishedStream>],
+) -> impl Iterator<Item = (&Arc<PublishedStream>, usize, &PublishedTrack)> {
+    streams.iter().flat_map(|stream| {
+        let places = wanted(&["audio".to_owned(), "video".to_owned()], stream);
+        let with_track = move |at| Some((stream, at, stream.tracks.get(at)?));
+        places.into_iter().filter_map(with_track)
+    })
+}
+
+/// The place of a stream among those that are received, to whose end it is added if it is new.
+fn place(streams: &mut Vec<Arc<PublishedStream>>, stream: &Arc<PublishedStream>) -> usize {
+    let known = streams.iter().position(|one| Arc::ptr_eq(one, stream));
+    known.unwrap_or_else(|| {
+        streams.push(Arc::clone(stream));
+        streams.len() - 1
+    })
+}
+
+/// What of the streams fits an offer. One with room for one stream only is not filled with the
+/// sound of one and the pictures of another.
+fn fitting(
+    streams: &[Arc<PublishedStream>],
+    offer: &PullOffer,
+) -> (
+    Vec<Arc<PublishedStream>>,
+    Vec<PullMedia>,
+    Vec<DownTrackConfig>,
+) {
+    let several = offer.has_room_for_several();
+    let (mut used, mut taken, mut tracks) = (Vec::new(), Vec::<PullMedia>::new(), Vec::new());
+    for (stream, at, track) in tracks_of(streams) {
+        let is_other = used
+            .first()
+            .is_some_and(|first| !Arc::ptr_eq(first, stream));
+        if taken.len() == MAX_TRACKS || (is_other && !several) {
+            break;
+        }
         let codec = CodecParameters {
             codec: track.codec,
             payload_type: 0,
             channels: if track.codec == Codec::Opus { 2 } else { 1 },
             fmtp: track.fmtp.clone(),
         };
-        let own = ssrc(|ssrc| media.iter().any(|other| other.ssrc == ssrc));
-        if let Some(fit) = offer.fit(&codec, own, &forwarded(track), &media) {
-            media.push(fit);
-            places.push(place);
+        let own = ssrc(|ssrc| taken.iter().any(|other| other.ssrc == ssrc));
+        let fit = offer.fit(&codec, &stream.id, own, &forwarded(track), &taken);
+        if let Some(fit) = fit {
+            tracks.push(DownTrackConfig {
+                mid: fit.mid.clone(),
+                up_track: Some(at),
+                publisher: place(&mut used, stream),
+                ssrc: fit.ssrc,
+                payload_type: fit.codec.payload_type,
+            });
+            taken.push(fit);
         }
     }
-    places.into_iter().zip(media).collect()
+    (used, taken, tracks)
+}
+
+/// The sections of an offer of all streams.
+fn arrange(streams: &[Arc<PublishedStream>]) -> (Vec<Arc<PublishedStream>>, Vec<Carried<Section>>) {
+    let (mut used, mut sections) = (Vec::new(), Vec::<Carried<Section>>::new());
+    for (stream, at, track) in tracks_of(streams).take(MAX_TRACKS) {
+        let others = || sections.iter().map(|other| &other.section.media);
+        let own = ssrc(|ssrc| others().any(|other| other.ssrc == ssrc));
+        let mut media = media(sections.len().to_string(), stream, track, own);
+        // RFC 8843, section 10.1.2: in all sections of a bundle, a payload type is the same to the
+        // last parameter.
+        let means = |payload_type| {
+            let mut codecs = others().map(|other| &other.codec);
+            codecs.find(|codec| codec.payload_type == payload_type)
+        };
+        let same = |codec: &CodecParameters| {
+            codec.codec == media.codec.codec && codec.fmtp == media.codec.fmtp
+        };
+        if means(media.codec.payload_type).is_some_and(|codec| !same(codec)) {
+            let as_before = others().map(|other| &other.codec).find(|codec| same(codec));
+            let before = as_before.map(|codec| codec.payload_type);
+            let mut spare = SPARE.into_iter().flatten();
+            let free = || spare.find(|one| !is_usual(*one) && means(*one).is_none());
+            let Some(payload_type) = before.or_else(free) else {
+                continue;
+            };
+            media.codec.payload_type = payload_type;
+        }
+        sections.push(Carried {
+            stream: place(&mut used, stream),
+            section: Section { media, track: at },
+        });
+    }
+    (used, sections)
 }
 
 impl Session {
-    /// Begins to receive a stream, by the receiver's offer or by one of the server's. The error is
+    /// Begins to receive streams, by the receiver's offer or by one of the server's. The error is
     /// for the client; nothing has begun then.
     pub(in super::super) fn pull(
         &mut self,
-        stream: &Arc<PublishedStream>,
+        streams: &[Arc<PublishedStream>],
         offer: Option<&PullOffer>,
     ) -> Result<Answered, String> {
         let local = self.local_transport();
-        let nothing = || "the offer has no codec of the stream".to_owned();
-        let (sdp, mid, offered, tracks, remote, role) = match offer {
-            Some(offer) => {
-                let fitting = fitting(stream, offer);
-                let (_, first) = fitting.first().ok_or_else(nothing)?;
-                let mid = first.mid.clone();
-                let tracks = fitting.iter().map(|(place, media)| DownTrackConfig {
-                    mid: media.mid.clone(),
-                    up_track: Some(*place),
-                    ssrc: media.ssrc,
-                    payload_type: media.codec.payload_type,
-                });
-                let tracks: Vec<_> = tracks.collect();
-                let media: Vec<_> = fitting.into_iter().map(|(_, media)| media).collect();
-                let sdp = offer.answer(&local, &stream.id, &media);
-                let remote = Some(offer.remote.clone());
-                (sdp, mid, None, tracks, remote, Role::Answerer)
-            }
-            None => {
-                let sections = arrange(&[], stream, &tracks_of(stream));
-                let sdp = offer_of(stream, &sections).to_sdp(&local);
-                let mid = "0".to_owned();
-                (sdp, mid, Some(sections), Vec::new(), None, Role::Offerer)
-            }
-        };
-        let engine = Arc::clone(self.state.engine());
-        let pulled = Pulled {
-            peer: engine.new_peer(),
-            shard: engine.place(stream.shard),
-            stream: Arc::clone(stream),
-            local,
-            offered,
-            tracks,
-            remote,
-        };
-        self.follow_peer(pulled.peer, &stream.id);
-        self.state.figures().offered(pulled.peer, Way::Down);
-        let command = Command::AddDown {
-            peer: pulled.peer,
-            source: stream.peer,
-            home: stream.shard,
-            role,
-            local: pulled.local.ice.clone(),
-        };
-        engine.send(pulled.shard, command);
-        self.streams.pulled = Some(pulled);
-        self.connect_pulled();
-        Ok(Answered {
+        let answered = |sdp, mid| Answered {
             sdp,
             mid,
             is_new_path: true,
-        })
+        };
+        let plan = match offer {
+            Some(offer) => {
+                let (streams, media, tracks) = fitting(streams, offer);
+                let mid = media.first().map(|first| first.mid.clone());
+                Plan {
+                    streams,
+                    answered: answered(offer.answer(&local, &media), mid.unwrap_or_default()),
+                    offered: None,
+                    tracks,
+                    role: Role::Answerer,
+                }
+            }
+            None => {
+                let (streams, sections) = arrange(streams);
+                Plan {
+                    streams,
+                    answered: answered(offer_of(&sections).to_sdp(&local), "0".to_owned()),
+                    offered: Some(sections),
+                    tracks: Vec::new(),
+                    role: Role::Offerer,
+                }
+            }
+        };
+        let Some((first, others)) = plan.streams.split_first() else {
+            return Err("the offer has no codec of the stream".to_owned());
+        };
+        let engine = Arc::clone(self.state.engine());
+        let (peer, shard) = (engine.new_peer(), engine.place(first.shard));
+        let ids: Vec<&str> = plan.streams.iter().map(|one| one.id.as_str()).collect();
+        self.follow_peer(peer, &ids.join(" "));
+        self.state.figures().offered(peer, Way::Down);
+        let command = Command::AddDown {
+            peer,
+            source: first.peer,
+            home: first.shard,
+            role: plan.role,
+            local: local.ice.clone(),
+        };
+        engine.send(shard, command);
+        for stream in others {
+            let (source, home) = (stream.peer, stream.shard);
+            engine.send(shard, Command::AddSource { peer, source, home });
+        }
+        self.streams.pulled = Some(Pulled {
+            peer,
+            shard,
+            streams: plan.streams,
+            local,
+            offered: plan.offered,
+            tracks: plan.tracks,
+            remote: offer.map(|offer| offer.remote.clone()),
+        });
+        self.connect_pulled();
+        Ok(plan.answered)
     }
 
     /// Tells the shard what was agreed on, once it was.
@@ -148,11 +245,14 @@ impl Session {
         let Some(sections) = &pulled.offered else {
             return Ok(false);
         };
-        let accepted = offer_of(&pulled.stream, sections).accept(answer)?;
+        let accepted = offer_of(sections).accept(answer)?;
         let kept = sections.iter().zip(&accepted.media);
         pulled.tracks = kept
             .filter(|(_, answer)| answer.accepted)
-            .map(|(section, _)| section.config())
+            .map(|(carried, _)| DownTrackConfig {
+                publisher: carried.stream,
+                ..carried.section.config()
+            })
             .collect();
         pulled.remote = Some(accepted.remote);
         pulled.offered = None;
@@ -207,16 +307,19 @@ impl Session {
         Some(local)
     }
 
-    /// Whether this is what it receives.
-    pub(in super::super) fn is_pulled(&self, stream: &PublishedStream) -> bool {
-        let pulled = self.streams.pulled.as_ref();
-        pulled.is_some_and(|pulled| pulled.stream.peer == stream.peer)
+    /// A stream of the group has ended. True if it was the last that is received here.
+    pub(in super::super) fn pulled_ended(&mut self, stream: &PublishedStream) -> bool {
+        let Some(pulled) = &mut self.streams.pulled else {
+            return false;
+        };
+        pulled.streams.retain(|one| one.peer != stream.peer);
+        pulled.streams.is_empty()
     }
 }
 
-fn offer_of(stream: &PublishedStream, sections: &[Section]) -> DownOffer {
+fn offer_of(sections: &[Carried<Section>]) -> DownOffer {
+    let media = sections.iter().map(|one| one.section.media.clone());
     DownOffer {
-        stream_id: stream.id.clone(),
-        media: sections.iter().map(Section::media).collect(),
+        media: media.collect(),
     }
 }

@@ -1,5 +1,5 @@
-//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): a member that publishes or receives one
-//! stream, and speaks HTTP. HTTP itself is the business of `web::whip`.
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): a member that publishes one stream
+//! or receives some, and speaks HTTP. HTTP itself is the business of `web::whip`.
 
 mod fragment;
 mod whep;
@@ -384,10 +384,10 @@ async fn watch(state: Arc<State>, id: String, visit: Arc<Visit>, mailbox: Arc<Ma
                 Ok(Notice::Unpublished(stream)) if stream.source == client => {
                     break "its stream was ended";
                 }
-                Ok(Notice::Unpublished(stream))
-                    if visit.live.lock().await.session.is_pulled(&stream) =>
-                {
-                    break "the stream is no more";
+                Ok(Notice::Unpublished(stream)) => {
+                    if visit.live.lock().await.session.pulled_ended(&stream) {
+                        break "its streams are no more";
+                    }
                 }
                 Ok(Notice::Kicked(_)) => break "kicked out",
                 Ok(Notice::Left(_)) | Err(_) => break "left",

@@ -1,4 +1,4 @@
-//! WHEP: who wants to receive a stream.
+//! WHEP: who wants to receive the streams of a group.
 
 use super::super::socket::Remote;
 use super::super::state::State;
@@ -11,8 +11,7 @@ use std::sync::Arc;
 /// The name of a receiver whose token gives none.
 const RECEIVER: &str = "whep";
 
-/// Which stream is wanted. Without any of these, the one with pictures that is first by its label
-/// and id: a `camera` before a `screenshare`.
+/// Which streams are wanted: all of the group, or those that this fits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wish {
     /// Its id.
@@ -24,21 +23,23 @@ pub struct Wish {
 }
 
 impl Wish {
-    fn choose(&self, group: &Group, own: &str) -> Option<Arc<PublishedStream>> {
+    /// The streams that are wanted and have something to send, those with pictures first, then by
+    /// label and id: a `camera` before a `screenshare`.
+    fn choose(&self, group: &Group, own: &str) -> Vec<Arc<PublishedStream>> {
         let is = |wish: &Option<String>, has: &str| wish.as_deref().is_none_or(|wish| wish == has);
-        let pictures = |stream: &PublishedStream| {
+        let mut streams = group.streams_for(own);
+        streams.retain(|stream| {
+            is(&self.stream, &stream.id)
+                && is(&self.username, &stream.username)
+                && is(&self.label, &stream.label)
+                && stream.tracks.iter().any(|track| track.active)
+        });
+        streams.sort_by_cached_key(|stream| {
             let mut tracks = stream.tracks.iter();
-            tracks.any(|track| track.active && track.kind == Kind::Video)
-        };
-        group
-            .streams_for(own)
-            .into_iter()
-            .filter(|stream| {
-                is(&self.stream, &stream.id)
-                    && is(&self.username, &stream.username)
-                    && is(&self.label, &stream.label)
-            })
-            .min_by_key(|stream| (!pictures(stream), stream.label.clone(), stream.id.clone()))
+            let pictures = tracks.any(|track| track.active && track.kind == Kind::Video);
+            (!pictures, stream.label.clone(), stream.id.clone())
+        });
+        streams
     }
 }
 
@@ -58,10 +59,12 @@ impl State {
         let offer = sdp.map(PullOffer::parse).transpose()?;
         let (mut session, _) = self.enter_by_http(group, RECEIVER, &token, client).await?;
         let joined = session.group.clone().ok_or(WhipError::NoSession)?;
-        let stream = wish.choose(&joined, &session.id);
-        let stream = stream.ok_or(WhipError::NoStream)?;
+        let streams = wish.choose(&joined, &session.id);
+        if streams.is_empty() {
+            return Err(WhipError::NoStream);
+        }
         let answered = session
-            .pull(&stream, offer.as_ref())
+            .pull(&streams, offer.as_ref())
             .map_err(WhipError::Unusable)?;
         Ok(self.begin_visit(Door::Whep, group, token, session, None, answered))
     }

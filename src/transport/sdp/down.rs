@@ -10,11 +10,9 @@ use crate::transport::description::{
 use rtc_sdp::description::media::MediaDescription;
 use rtc_sdp::description::session::SessionDescription;
 
-/// A stream as it is offered to a receiver.
+/// A stream, or several, as they are offered to a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownOffer {
-    /// The stream's id on the wire. A client chose it: what is no token is replaced in SDP.
-    pub stream_id: String,
     /// Its sections, in order. Those that were once offered stay, inactive.
     pub media: Vec<DownMedia>,
 }
@@ -33,9 +31,8 @@ impl DownOffer {
     pub fn to_sdp(&self, local: &LocalTransport) -> String {
         let mids = self.media.iter().map(|media| media.mid.as_str());
         let mut session = write::session(local, mids, true);
-        let stream = msid(&self.stream_id);
         for media in &self.media {
-            session = session.with_media(offer_section(media, &stream, local));
+            session = session.with_media(offer_section(media, local));
         }
         session.marshal()
     }
@@ -78,7 +75,7 @@ pub(super) fn offered_feedback(kind: Kind) -> Feedback {
     }
 }
 
-fn offer_section(media: &DownMedia, stream: &str, local: &LocalTransport) -> MediaDescription {
+fn offer_section(media: &DownMedia, local: &LocalTransport) -> MediaDescription {
     let protos = ["UDP", "TLS", "RTP", "SAVPF"].map(str::to_owned);
     let kind = media.codec.codec.kind();
     let name = match kind {
@@ -109,6 +106,7 @@ fn offer_section(media: &DownMedia, stream: &str, local: &LocalTransport) -> Med
         );
     }
     if media.active {
+        let stream = msid(&media.stream_id);
         section
             .value("msid", format!("{stream} {stream}-{}", msid(&media.mid)))
             // Tracks of one stream are played in step by their common cname.

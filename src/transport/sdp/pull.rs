@@ -4,7 +4,7 @@
 use super::down::{fmtp, msid, offered_feedback};
 use super::write::{self, Section};
 use super::{SdpError, read};
-use crate::media::Codec;
+use crate::media::{Codec, Kind};
 use crate::transport::description::{
     CodecParameters, Extension, Feedback, LocalTransport, RemoteTransport, Setup,
 };
@@ -42,6 +42,8 @@ pub struct PullMedia {
     pub mid: String,
     /// With the receiver's payload type.
     pub codec: CodecParameters,
+    /// The id on the wire of the stream that the track is of.
+    pub stream_id: String,
     /// That the server sends with.
     pub ssrc: u32,
     /// Extensions that the publisher sends, and the receiver would understand.
@@ -112,25 +114,43 @@ impl PullOffer {
         })
     }
 
+    /// Whether there is room for more than one stream: two sections of a kind, or more.
+    pub fn has_room_for_several(&self) -> bool {
+        [Kind::Audio, Kind::Video].into_iter().any(|kind| {
+            let of_kind = |section: &&Offered| {
+                let mut codecs = section.codecs.iter();
+                codecs.any(|(codec, _)| codec.codec.kind() == kind)
+            };
+            self.sections.iter().filter(of_kind).count() > 1
+        })
+    }
+
     /// The first section that can carry a codec and that is not in `taken`, and how.
     pub fn fit(
         &self,
         published: &CodecParameters,
+        stream_id: &str,
         ssrc: u32,
         extensions: &[Extension],
         taken: &[PullMedia],
     ) -> Option<PullMedia> {
         let free = |section: &&Offered| taken.iter().all(|other| other.mid != section.mid);
         self.sections.iter().filter(free).find_map(|section| {
-            let codec = section.codec_for(published)?;
+            let payload_type = section.codec_for(published)?.payload_type;
             let mut extensions = extensions.to_vec();
             extensions.retain(|extension| section.extensions.contains(extension));
+            // RFC 8843, section 10.1.2: in all sections of a bundle, a payload type is the same
+            // to the last parameter.
+            let same = |other: &&PullMedia| other.codec.payload_type == payload_type;
+            let fmtp = taken.iter().find(same).map(|other| &other.codec.fmtp);
             Some(PullMedia {
                 mid: section.mid.clone(),
                 codec: CodecParameters {
-                    payload_type: codec.payload_type,
+                    payload_type,
+                    fmtp: fmtp.unwrap_or(&published.fmtp).clone(),
                     ..published.clone()
                 },
+                stream_id: stream_id.to_owned(),
                 ssrc,
                 extensions,
             })
@@ -139,8 +159,7 @@ impl PullOffer {
 
     /// The answer, in which the server sends `media` and rejects all other sections. Candidates
     /// are trickled.
-    pub fn answer(&self, local: &LocalTransport, stream_id: &str, media: &[PullMedia]) -> String {
-        let stream = msid(stream_id);
+    pub fn answer(&self, local: &LocalTransport, media: &[PullMedia]) -> String {
         let of = |section: &Offered| media.iter().find(|media| media.mid == section.mid);
         let kept = self.sections.iter().filter(|section| of(section).is_some());
         let mids = kept
@@ -148,7 +167,7 @@ impl PullOffer {
             .filter(|mid| !mid.is_empty());
         let mut session = write::session(local, mids, self.allow_mixed);
         for section in &self.sections {
-            let description = section.answer(of(section), &stream, self.remote.setup, local);
+            let description = section.answer(of(section), self.remote.setup, local);
             session = session.with_media(description);
         }
         session.marshal()
@@ -196,7 +215,6 @@ impl Offered {
     fn answer(
         &self,
         media: Option<&PullMedia>,
-        stream: &str,
         offered: Setup,
         local: &LocalTransport,
     ) -> MediaDescription {
@@ -230,6 +248,7 @@ impl Offered {
             let line = format!("{} {}", extension.own_id(), extension.uri());
             section.value("extmap", line);
         }
+        let stream = msid(&media.stream_id);
         section
             .value("msid", format!("{stream} {stream}-{}", msid(&self.mid)))
             .value("ssrc", format!("{} cname:{stream}", media.ssrc));
@@ -288,34 +307,64 @@ mod tests {
         }
     }
 
-    #[test]
-    fn tracks_find_the_sections_that_can_carry_them() {
-        let offer = PullOffer::parse(&offer()).unwrap();
-        let sound = offer.fit(&published(Codec::Opus, ""), 1, &[], &[]).unwrap();
-        assert_eq!((sound.mid.as_str(), sound.codec.payload_type), ("d", 109));
-        let taken = [sound];
-        assert_eq!(offer.fit(&published(Codec::Opus, ""), 2, &[], &taken), None);
-        let h264 = published(Codec::H264, "packetization-mode=1;profile-level-id=42E034");
-        let extensions = [Extension::VideoOrientation, Extension::DependencyDescriptor];
-        let video = offer.fit(&h264, 3, &extensions, &taken).unwrap();
-        assert_eq!((video.mid.as_str(), video.codec.payload_type), ("v", 46));
-        assert_eq!(video.extensions, [Extension::VideoOrientation]);
-        assert_eq!(offer.fit(&published(Codec::Vp9, ""), 3, &[], &[]), None);
-    }
-
-    #[test]
-    fn the_answer_sends_what_was_taken_and_rejects_the_rest() {
-        let offer = PullOffer::parse(&offer()).unwrap();
-        let media = offer.fit(&published(Codec::Vp8, ""), 77, &[], &[]).unwrap();
-        let local = LocalTransport {
+    fn local() -> LocalTransport {
+        LocalTransport {
             ice: IceCredentials {
                 ufrag: "serv".to_owned(),
                 pwd: "serverserverserverserver".to_owned(),
             },
             fingerprint: Fingerprint::Sha256([7; 32]),
             session: (1, 1),
+        }
+    }
+
+    #[test]
+    fn tracks_find_the_sections_that_can_carry_them() {
+        let offer = PullOffer::parse(&offer()).unwrap();
+        assert!(!offer.has_room_for_several());
+        let fit = |codec: &CodecParameters, ssrc, extensions: &[_], taken: &[_]| {
+            offer.fit(codec, "s", ssrc, extensions, taken)
         };
-        let answer = offer.answer(&local, "s", &[media]);
+        let sound = fit(&published(Codec::Opus, ""), 1, &[], &[]).unwrap();
+        assert_eq!((sound.mid.as_str(), sound.codec.payload_type), ("d", 109));
+        let taken = [sound];
+        assert_eq!(fit(&published(Codec::Opus, ""), 2, &[], &taken), None);
+        let h264 = published(Codec::H264, "packetization-mode=1;profile-level-id=42E034");
+        let extensions = [Extension::VideoOrientation, Extension::DependencyDescriptor];
+        let video = fit(&h264, 3, &extensions, &taken).unwrap();
+        assert_eq!((video.mid.as_str(), video.codec.payload_type), ("v", 46));
+        assert_eq!(video.extensions, [Extension::VideoOrientation]);
+        assert_eq!(fit(&published(Codec::Vp9, ""), 3, &[], &[]), None);
+    }
+
+    #[test]
+    fn a_payload_type_means_the_same_in_every_section() {
+        // The section that was only to send receives too.
+        let offer = PullOffer::parse(&offer().replace("a=sendonly\r\n", "")).unwrap();
+        assert!(offer.has_room_for_several());
+        let (stereo, plain) = ("stereo=1", "minptime=10");
+        let one = published(Codec::Opus, stereo);
+        let one = offer.fit(&one, "s", 1, &[], &[]).unwrap();
+        let other = published(Codec::Opus, plain);
+        let other = offer.fit(&other, "t", 2, &[], std::slice::from_ref(&one));
+        let other = other.unwrap();
+        assert_eq!((one.mid.as_str(), one.codec.fmtp.as_str()), ("a", stereo));
+        assert_eq!(
+            (other.mid.as_str(), other.codec.fmtp.as_str()),
+            ("d", stereo)
+        );
+        let answer = offer.answer(&local(), &[one, other]);
+        for line in ["a=msid:s s-a", "a=msid:t t-d"] {
+            assert!(answer.contains(&format!("{line}\r\n")), "{answer}");
+        }
+    }
+
+    #[test]
+    fn the_answer_sends_what_was_taken_and_rejects_the_rest() {
+        let offer = PullOffer::parse(&offer()).unwrap();
+        let vp8 = published(Codec::Vp8, "");
+        let media = offer.fit(&vp8, "s", 77, &[], &[]).unwrap();
+        let answer = offer.answer(&local(), &[media]);
         assert!(answer.contains("a=group:BUNDLE v\r\n"), "{answer}");
         assert!(
             answer.contains("m=video 9 UDP/TLS/RTP/SAVPF 47\r\n"),

@@ -481,11 +481,11 @@ fn down(video: CodecParameters, active: bool) -> DownOffer {
         fmtp: String::new(),
     };
     DownOffer {
-        stream_id: "{a b}\r\nx".to_owned(),
         media: vec![
             DownMedia {
                 mid: "0".to_owned(),
                 codec: opus,
+                stream_id: "{a b}\r\nx".to_owned(),
                 ssrc: 1111,
                 active: true,
                 extensions: vec![
@@ -498,6 +498,7 @@ fn down(video: CodecParameters, active: bool) -> DownOffer {
             DownMedia {
                 mid: "1".to_owned(),
                 codec: video,
+                stream_id: "{a b}\r\nx".to_owned(),
                 ssrc: 2222,
                 active,
                 extensions: vec![
