@@ -1,4 +1,7 @@
-/** Publishing by WHIP (RFC 9725) and playing by WHEP: an offer by POST, an answer, DELETE at the end. */
+/**
+ * Publishing by WHIP (RFC 9725) and playing by WHEP: an offer by POST, an answer, DELETE at the end.
+ * Who plays all asks the server for an offer, with what there is at that moment.
+ */
 
 /** @typedef {{peer: RTCPeerConnection, url: string, headers: Record<string, string>}} Session */
 
@@ -15,13 +18,15 @@ function tell(words) {
 
 /** @param {MediaStream} stream @param {boolean} own */
 function show(stream, own) {
+    if ([...document.querySelectorAll('video')].some((video) => video.srcObject === stream))
+        return;
     const video = document.createElement('video');
     video.autoplay = video.playsInline = true;
     // A page that plays without having been asked to may not make a sound.
     video.muted = own;
     video.controls = !own;
     video.srcObject = stream;
-    find('#videos').replaceChildren(video);
+    find('#videos').append(video);
 }
 
 /** @param {RTCPeerConnection} peer Until all of its addresses are in its description. */
@@ -31,7 +36,14 @@ async function gathered(peer) {
             peer.addEventListener('icegatheringstatechange', done, {once: true}));
 }
 
-/** @param {string} group @param {'whip' | 'whep'} door @param {string} token */
+/** @param {string} text @param {Response} response */
+function check(text, {ok}) {
+    if (!ok)
+        throw new Error(text);
+    return text;
+}
+
+/** @param {string} group @param {'whip' | 'whep' | 'all'} door @param {string} token */
 async function begin(group, door, token) {
     const peer = new RTCPeerConnection();
     if (door === 'whip') {
@@ -40,26 +52,36 @@ async function begin(group, door, token) {
             peer.addTransceiver(track, {direction: 'sendonly', streams: [media]});
         show(media, true);
     } else {
-        peer.addTransceiver('audio', {direction: 'recvonly'});
-        peer.addTransceiver('video', {direction: 'recvonly'});
+        if (door === 'whep')
+            for (const kind of ['audio', 'video'])
+                peer.addTransceiver(kind, {direction: 'recvonly'});
         peer.ontrack = ({streams: [stream]}) => stream && show(stream, false);
     }
     peer.onconnectionstatechange = () => tell(peer.connectionState);
-    await peer.setLocalDescription();
-    await gathered(peer);
     /** @type {Record<string, string>} */
     const headers = token ? {authorization: `Bearer ${token}`} : {};
-    const response = await fetch(`/group/${group}/.${door}`, {
-        method: 'POST', headers: {...headers, 'content-type': 'application/sdp'},
-        body: peer.localDescription?.sdp ?? '',
-    });
-    const answer = await response.text();
-    if (response.status !== 201) {
+    const typed = {...headers, 'content-type': 'application/sdp'};
+    const ours = async () => {
+        await peer.setLocalDescription();
+        await gathered(peer);
+        return peer.localDescription?.sdp ?? '';
+    };
+    try {
+        const [url, asked] = door === 'all' ? [`/group/${group}/.whep`, {headers}]
+            : [`/group/${group}/.${door}`, {headers: typed, body: await ours()}];
+        const response = await fetch(url, {method: 'POST', ...asked});
+        const sdp = check(await response.text(), response);
+        session = {peer, url: response.headers.get('location') ?? '', headers};
+        await peer.setRemoteDescription({type: door === 'all' ? 'offer' : 'answer', sdp});
+        if (door === 'all') {
+            const answered = await fetch(session.url,
+                {method: 'PATCH', headers: typed, body: await ours()});
+            check(await answered.text(), answered);
+        }
+    } catch (error) {
         peer.close();
-        throw new Error(answer);
+        throw error;
     }
-    session = {peer, url: response.headers.get('location') ?? '', headers};
-    await peer.setRemoteDescription({type: 'answer', sdp: answer});
 }
 
 async function end() {
@@ -81,7 +103,7 @@ find('#ask').addEventListener('submit', async (event) => {
     try {
         await end();
         tell('Nothing yet.');
-        if (door === 'whip' || door === 'whep')
+        if (door === 'whip' || door === 'whep' || door === 'all')
             await begin(String(form.get('group')), door, String(form.get('token')));
     } catch (error) {
         tell(error instanceof Error ? error.message : String(error));

@@ -79,6 +79,47 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             assert.ok((await decoded(player)).pictures >= before.pictures);
         });
 
+        test('one player sees and hears all that are published', async () => {
+            const cameras = [await newPage(browser), await newPage(browser)];
+            for (const {page} of cameras) {
+                await page.goto(`${server.url}/example/whip.html`);
+                await press(page, 'whip');
+                await until('connection', async () => await state(page) === 'connected');
+            }
+            const {page: player} = await newPage(browser);
+            await player.goto(`${server.url}/example/whip.html`);
+            await press(player, 'all');
+            const tracks = () => player.evaluate(async () => {
+                const peer = /** @type {any} */ (window).observed.peers.at(-1);
+                const reports = [...(await peer.getStats()).values()];
+                const of = (/** @type {string} */ kind) => reports.filter((report) =>
+                    report.type === 'inbound-rtp' && report.kind === kind);
+                return {
+                    pictures: of('video').map((report) => report.framesDecoded ?? 0),
+                    sound: of('audio').map((report) => report.packetsReceived ?? 0),
+                    videos: document.querySelectorAll('video').length,
+                };
+            });
+            await until('pictures and sound of both', async () => {
+                const {pictures, sound, videos} = await tracks();
+                const flow = (/** @type {number[]} */ counts) =>
+                    counts.length === 2 && counts.every((count) => count > 10);
+                return flow(pictures) && flow(sound) && videos === 2;
+            });
+            // One goes; the other goes on.
+            const [first] = cameras;
+            if (first)
+                await press(first.page, 'end');
+            const before = await tracks();
+            await until('pictures of the one that is left', async () => {
+                const {pictures} = await tracks();
+                return pictures.some((count, at) => count > (before.pictures[at] ?? 0) + 30);
+            });
+            assert.equal(await state(player), 'connected');
+            for (const page of [player, ...cameras.slice(1).map(({page}) => page)])
+                await press(page, 'end');
+        });
+
         test('who may not publish is told so', async () => {
             const {page} = await newPage(browser);
             await page.goto(`${server.url}/example/whip.html`);

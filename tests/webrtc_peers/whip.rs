@@ -318,7 +318,7 @@ async fn a_player_receives_all_streams_of_the_group_over_one_connection() {
         .post("/group/g/.whep", roomy.offer_to_receive(3).await)
         .await;
     assert_eq!(created.status(), 201);
-    let session = header(&created, "location");
+    let (session, tag) = (header(&created, "location"), header(&created, "etag"));
     let answer = created.text().await.unwrap();
     assert_eq!(answer.matches("\r\na=sendonly\r\n").count(), 2, "{answer}");
     assert_eq!(answer.matches("\r\nm=video 0 ").count(), 1, "{answer}");
@@ -370,7 +370,10 @@ async fn a_player_receives_all_streams_of_the_group_over_one_connection() {
     assert_eq!(left["id"], ben.stream_id(), "the other has ended");
     publish_from(&ben.peer, streams[1].1 + PACKETS, PACKETS).await;
     received(&roomy, 3 * PACKETS as usize).await;
-    assert_eq!(http.patch(&session, "*", String::new()).await.status(), 204);
+    assert_eq!(
+        http.patch(&session, &tag, String::new()).await.status(),
+        204
+    );
     ben.close().await;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while http.patch(&session, "*", String::new()).await.status() != 404 {

@@ -323,3 +323,6 @@ fn offer_of(sections: &[Carried<Section>]) -> DownOffer {
         media: media.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

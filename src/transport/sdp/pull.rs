@@ -224,7 +224,14 @@ impl Offered {
             section.value("mid", &self.mid);
         }
         let Some(media) = media else {
-            section.0.media_name.formats.push(self.format.clone());
+            match self.codecs.first() {
+                // Some libraries want to know the format even of what is rejected.
+                Some((codec, _)) => section.codec(codec, Feedback::default()),
+                None => {
+                    section.0.media_name.formats.push(self.format.clone());
+                    &mut section
+                }
+            };
             section.flag("inactive");
             return section.0;
         };
