@@ -10,9 +10,11 @@ use super::mailbox::Mailbox;
 use super::notice::{Kick, Membership, Notice, User, UserChange};
 use super::permission::Permissions;
 use super::registry::Source;
+use super::speaker::{SpeakingStream, new_group_id};
 use super::status::{BaseUrl, Status};
 use super::stream::PublishedStream;
 use crate::net::ShardId;
+use crate::shard::GroupId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -53,6 +55,8 @@ pub(super) struct Stale;
 #[derive(Debug)]
 pub struct Group {
     name: String,
+    /// As the media engine knows it.
+    id: GroupId,
     state: Mutex<State>,
 }
 
@@ -69,6 +73,8 @@ pub(super) struct State {
     pub(super) data: Arc<Data>,
     pub(super) streams: BTreeMap<String, Arc<PublishedStream>>,
     pub(super) shard: Option<ShardId>,
+    /// The streams of those who have spoken, the latest first.
+    pub(super) speakers: Arc<[SpeakingStream]>,
     /// Those whom operators have to decide about, in the order they came.
     pub(super) waiting: Vec<Waiting>,
     /// What those who wait were last told: whether there is someone to decide.
@@ -109,6 +115,7 @@ impl Group {
             data: Arc::default(),
             streams: BTreeMap::new(),
             shard: None,
+            speakers: Arc::default(),
             waiting: Vec::new(),
             operators_told: false,
             can_change_password,
@@ -120,6 +127,7 @@ impl Group {
         };
         Self {
             name,
+            id: new_group_id(),
             state: Mutex::new(state),
         }
     }
@@ -132,6 +140,11 @@ impl Group {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// As the media engine knows it: never used twice.
+    pub fn id(&self) -> GroupId {
+        self.id
     }
 
     /// What is in force now.
@@ -264,6 +277,9 @@ impl Group {
         mailbox.push(Notice::User(UserChange::Add, Arc::clone(&user)));
         for other in before {
             mailbox.push(Notice::User(UserChange::Add, other));
+        }
+        if !state.speakers.is_empty() {
+            mailbox.push(Notice::Speakers(Arc::clone(&state.speakers)));
         }
         if user.permissions.is_op() {
             state.tell_lobby_to(&user.id);
@@ -438,6 +454,7 @@ impl State {
     /// A stream is no more.
     pub(super) fn unpublished(&mut self, id: &str) {
         if let Some(stream) = self.streams.remove(id) {
+            self.forget_speaker(id);
             self.events.tell(Happening::Unpublish(Arc::clone(&stream)));
             self.tell_all(&Notice::Unpublished(stream));
         }

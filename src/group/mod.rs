@@ -24,6 +24,7 @@ mod name;
 mod notice;
 mod permission;
 mod registry;
+mod speaker;
 mod status;
 mod stream;
 mod token;
@@ -53,6 +54,7 @@ pub use registry::{
     BanRequest, Banned, Census, EditError, Inspected, JoinError, Newcomer, Refused, Registry,
     inspect,
 };
+pub use speaker::SpeakingStream;
 pub(crate) use status::PATH;
 pub use status::{BaseUrl, BaseUrlError, Status};
 pub use stream::{PublishedStream, PublishedTrack};

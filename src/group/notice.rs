@@ -4,6 +4,7 @@ use super::data::Data;
 use super::error::GroupError;
 use super::history::ChatMessage;
 use super::permission::Permissions;
+use super::speaker::SpeakingStream;
 use super::status::Status;
 use super::stream::PublishedStream;
 use crate::shard::PeerId;
@@ -39,6 +40,8 @@ pub enum Notice {
     Refused(Box<Refusal>),
     /// Who waits, all of them, and what an operator should be told in words.
     Lobby(Arc<[Guest]>, Option<Arc<str>>),
+    /// The streams of those who have spoken, the latest first.
+    Speakers(Arc<[SpeakingStream]>),
     /// You must go.
     Kicked(Kick),
     /// The media engine tells of one of your peer connections.
@@ -178,6 +181,7 @@ impl Notice {
                 membership.data.weight()
             }
             Self::Lobby(guests, _) => guests.len() * 128,
+            Self::Speakers(speakers) => speakers.len() * 64,
             _ => 0,
         };
         own + 256

@@ -13,5 +13,6 @@ pub mod rate;
 pub mod seq;
 pub mod seqmap;
 pub mod up;
+pub mod voice;
 
 pub use codec_name::{Codec, Kind};

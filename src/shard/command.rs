@@ -33,6 +33,11 @@ impl Shard {
             } => {
                 self.update_up(now, peer, restart, tracks);
             }
+            Command::Enlist { peer, group } => {
+                if let Some((Place::Up(index), _)) = self.find(peer) {
+                    self.enlist(now, index, group);
+                }
+            }
             Command::AddDown {
                 peer,
                 source,
@@ -309,6 +314,7 @@ impl Shard {
                 self.tell_mirrors(index, || RelayMessage::Gone);
                 let mut up = self.ups.remove(index as usize);
                 self.ledger.up_gone(&mut up);
+                self.fall_silent(index, &up);
                 for down in up.downs {
                     if let Some(down) = self.downs.get_mut(down as usize) {
                         for source in &mut down.sources {

@@ -11,6 +11,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(pub u64);
 
+/// A group, unique in the process and never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupId(pub u64);
+
 /// A shard of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShardId(pub usize);
@@ -77,6 +81,13 @@ pub enum Command {
         restart: Option<(IceCredentials, RemoteTransport)>,
         /// All tracks, old ones first.
         tracks: Vec<UpTrackConfig>,
+    },
+    /// The voice of a publisher counts among those of a group.
+    Enlist {
+        /// An up peer.
+        peer: PeerId,
+        /// Its group.
+        group: GroupId,
     },
     /// A receiver is about to be offered a stream, or has made an offer for one.
     AddDown {
@@ -204,6 +215,13 @@ pub enum Event {
         /// Which peer.
         peer: PeerId,
     },
+    /// Who speaks in a group has changed.
+    Speakers {
+        /// Which group.
+        group: GroupId,
+        /// Those who have spoken, the latest first: the one to be looked at.
+        speakers: Vec<Speaker>,
+    },
     /// For another shard.
     Relay {
         /// Which one.
@@ -218,6 +236,15 @@ pub enum Event {
         /// A snapshot.
         stats: Box<ShardStats>,
     },
+}
+
+/// A publisher who has spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speaker {
+    /// Who.
+    pub peer: PeerId,
+    /// It speaks now.
+    pub speaks: bool,
 }
 
 /// A snapshot of everything a shard counts.

@@ -17,14 +17,15 @@ mod receive;
 mod relay;
 mod route;
 mod seal;
+mod speaker;
 mod stats;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
 pub use figures::{MediaCounts, MediaFigures, PeerFigures, ShardFigures};
 pub use message::{
-    Command, DownTrackConfig, Event, PeerId, RelayMessage, ShardId, ShardStats, StreamStats,
-    TrackStats, UpTrackConfig,
+    Command, DownTrackConfig, Event, GroupId, PeerId, RelayMessage, ShardId, ShardStats, Speaker,
+    StreamStats, TrackStats, UpTrackConfig,
 };
 pub use relay::{RelayHeader, Relays};
 pub use stats::ShardSize;
@@ -42,6 +43,7 @@ use handshake::Handshakes;
 use peer::{DownPeer, Peer, Place, UpPeer, peer_at};
 use route::Routes;
 use slab::Slab;
+use speaker::Circles;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -90,6 +92,7 @@ pub struct Shard {
     flush: Flush,
     handshakes: Handshakes,
     relays: Relays,
+    circles: Circles,
     scratch: Box<[u8; SLOT]>,
 }
 
@@ -106,7 +109,8 @@ impl Shard {
             ups: Slab::new(),
             downs: Slab::new(),
             by_id: HashMap::with_hasher(hasher.clone()),
-            routes: Routes::new(hasher),
+            routes: Routes::new(hasher.clone()),
+            circles: Circles::new(hasher),
             timers: BinaryHeap::new(),
             events: VecDeque::new(),
             drops: Drops::default(),
@@ -169,6 +173,9 @@ impl Shard {
         }
         if media_due || report_due {
             self.flush.feedback(place, peer);
+        }
+        if report_due {
+            self.settle_voice(now, place);
         }
         self.after_transport(now, place);
     }

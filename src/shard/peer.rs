@@ -5,6 +5,7 @@ use crate::media::Kind;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
 use crate::media::up::UpTrack;
+use crate::media::voice::Voice;
 use crate::transport::peer::Transport;
 use slab::Slab;
 use std::net::SocketAddr;
@@ -81,6 +82,8 @@ pub(crate) struct UpPeer {
     pub(crate) own_ssrc: u32,
     /// Receivers' estimates, to be told to the publisher.
     pub(crate) remb: Option<u64>,
+    /// The circle in which its voice counts, and that.
+    pub(crate) voice: Option<(u32, Voice)>,
 }
 
 impl UpPeer {
@@ -97,6 +100,7 @@ impl UpPeer {
             // Any SSRC will do that the publisher does not use itself.
             own_ssrc: id.0 as u32 | 1,
             remb: None,
+            voice: None,
         }
     }
 

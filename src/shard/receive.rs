@@ -4,6 +4,7 @@ use super::drops::Drop;
 use super::message::RelayMessage;
 use super::peer::{Place, UpPeer, peer_at};
 use super::{Shard, flush};
+use crate::media::Kind;
 use crate::media::feedback::{Report, Reports};
 use crate::media::packet::{Header, PacketError};
 use crate::media::up::Refusal;
@@ -114,11 +115,19 @@ impl Shard {
                 Refusal::Srtp(SrtpError::Crypto) | Refusal::Oversized => Drop::Oversized,
                 Refusal::Stale => Drop::Stale,
             })?;
+        let level = if up.voice.is_some() && track.config().kind == Kind::Audio {
+            header.extension(data, &track.config().extensions, Extension::AudioLevel)
+        } else {
+            None
+        };
         if begins {
             self.flush.active(index, track_index as u16);
         }
         if track.is_pending_full() {
             self.flush.is_urgent = true;
+        }
+        if let Some(&level) = level.and_then(<[u8]>::first) {
+            self.hear(now, index, level);
         }
         if received.due {
             self.schedule(Place::Up(index));

@@ -22,6 +22,8 @@ pub struct ShardSize {
     pub waiting: usize,
     /// Receivers that tracks are forwarded to.
     pub receivers: usize,
+    /// Groups with voices.
+    pub circles: usize,
     /// Events that nobody has taken.
     pub events: usize,
 }
@@ -42,6 +44,7 @@ impl Shard {
                 .iter()
                 .flat_map(|(_, up)| up.receivers.iter().map(Vec::len))
                 .sum(),
+            circles: self.circles.len(),
             events: self.events.len(),
         }
     }

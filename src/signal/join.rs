@@ -169,7 +169,7 @@ impl Session {
         } else {
             "Please wait: an operator has to let you in, and none is here yet."
         };
-        if !self.knows_lobby {
+        if !self.knows("lobby") {
             self.notify("info", text);
             return;
         }

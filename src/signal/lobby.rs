@@ -20,7 +20,7 @@ struct GuestOut<'a> {
 impl Session {
     /// Tells who waits: all of them if the client understands that, else the news in words.
     pub(super) fn tell_lobby(&mut self, guests: &[Guest], news: Option<&str>) {
-        if !self.knows_lobby {
+        if !self.knows("lobby") {
             if let Some(news) = news {
                 let text = format!("{news} (by the server's own page: this one cannot)");
                 self.notify("info", &text);

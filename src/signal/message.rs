@@ -17,7 +17,7 @@ use std::borrow::Cow;
 pub(super) const VERSION: &str = "2";
 
 /// What this server adds to Galène's protocol (`docs/protocol.md`).
-pub(super) const FEATURES: [&str; 2] = ["lobby", "ban"];
+pub(super) const FEATURES: [&str; 3] = ["lobby", "ban", super::speaker::FEATURE];
 
 /// What every message may say, read before the rest.
 #[derive(Debug, Deserialize)]

@@ -17,6 +17,7 @@ mod message;
 mod notices;
 mod session;
 mod socket;
+mod speaker;
 mod state;
 mod statistics;
 mod stream;

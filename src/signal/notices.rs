@@ -49,6 +49,7 @@ impl Session {
             Notice::Waits(wait) => self.tell_wait(&wait),
             Notice::Refused(refusal) => self.tell_refusal(&refusal),
             Notice::Lobby(guests, news) => self.tell_lobby(&guests, news.as_deref()),
+            Notice::Speakers(speakers) => self.tell_speakers(&speakers),
             Notice::Kicked(kick) => return Err(Failure::Kicked(kick)),
         }
         Ok(())

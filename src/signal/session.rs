@@ -30,8 +30,8 @@ pub(super) struct Session {
     pub(super) waiting: Option<Arc<Group>>,
     /// When it last came to a door.
     pub(super) knocked: Option<Instant>,
-    /// It understands the messages about the waiting room.
-    pub(super) knows_lobby: bool,
+    /// What it understands that is not Galène's (`docs/protocol.md`).
+    features: Vec<&'static str>,
     pub(super) streams: Streams,
     /// What waits to be written.
     out: VecDeque<Utf8Bytes>,
@@ -69,7 +69,7 @@ impl Session {
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| Alphanumeric.sample_string(&mut rand::rng(), 20));
         let mut session = Self::without_socket(state, id, client, mailbox);
-        session.knows_lobby = features_known.contains(&"lobby");
+        session.features.clone_from(&features_known);
         session.send(&Outgoing::Handshake {
             version: [VERSION],
             features: features_known,
@@ -101,10 +101,15 @@ impl Session {
             group: None,
             waiting: None,
             knocked: None,
-            knows_lobby: false,
+            features: Vec::new(),
             streams: Streams::default(),
             out: VecDeque::new(),
         }
+    }
+
+    /// Whether the client named a feature in its handshake.
+    pub(super) fn knows(&self, feature: &str) -> bool {
+        self.features.contains(&feature)
     }
 
     /// Acts on a message.

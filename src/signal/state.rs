@@ -295,6 +295,10 @@ async fn follow(state: Weak<State>, mut events: mpsc::UnboundedReceiver<(ShardId
                 tracing::debug!(?shard, ?peer, "closed by the other end");
                 (peer, PeerChange::Closed)
             }
+            Event::Speakers { speakers, .. } => {
+                state.speakers(&speakers);
+                continue;
+            }
             // These the engine keeps to itself.
             Event::Stats { .. } | Event::Relay { .. } => continue,
         };

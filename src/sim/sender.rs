@@ -24,6 +24,8 @@ const MIN_KEYFRAME_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_PAYLOAD: usize = 1_100;
 /// The id that publishers give to the audio level; not the server's own.
 const AUDIO_LEVEL_ID: u8 = 11;
+/// Where the audio level of a packet lies.
+const LEVEL_AT: usize = 19;
 /// The id that publishers give to the mid; not the server's own.
 const MID_ID: u8 = 4;
 
@@ -115,6 +117,8 @@ pub(super) struct Sender {
     resends: Vec<Vec<u8>>,
     /// Sends nothing for now.
     paused: bool,
+    /// The level of its sound, if not that which its receivers know to expect.
+    pub(super) level: Option<u8>,
 }
 
 impl Sender {
@@ -166,6 +170,7 @@ impl Sender {
             next_report: None,
             resends: Vec::new(),
             paused: false,
+            level: None,
         }
     }
 
@@ -331,6 +336,7 @@ impl Sender {
             start,
             random,
             tracks,
+            level,
             ..
         } = self;
         let Some(track) = tracks.get_mut(at) else {
@@ -366,7 +372,10 @@ impl Sender {
                 keyframe: first && keyframe,
             };
             first = false;
-            let packet = track.packet(&mark, len.max(payload::MIN), bytes == 0, timestamp);
+            let mut packet = track.packet(&mark, len.max(payload::MIN), bytes == 0, timestamp);
+            if let (Some(level), Some(place)) = (*level, packet.get_mut(LEVEL_AT)) {
+                *place = level;
+            }
             let withheld = random.chance(config.withheld);
             if let Some(packet) = track.seal(endpoint, &packet)
                 && !withheld

@@ -413,6 +413,23 @@ impl World {
         Ok(())
     }
 
+    /// From now on a publisher's sound has this level (RFC 6464), which its receivers do not
+    /// expect; `None` for that which they do.
+    ///
+    /// # Errors
+    /// When there is no such publisher.
+    pub fn set_level(&mut self, client: ClientId, level: Option<u8>) -> Result<(), SimError> {
+        if let Media::Send(sender) = &mut self.sender(client)?.0.media {
+            sender.level = level;
+        }
+        Ok(())
+    }
+
+    /// As the shard knows a client.
+    pub fn peer(&self, client: ClientId) -> Option<PeerId> {
+        self.clients.get(&client).map(|node| node.peer)
+    }
+
     /// The SSRCs that a receiver's tracks are sent with, sound first.
     pub fn ssrcs(&self, client: ClientId) -> Vec<u32> {
         let subscription = self

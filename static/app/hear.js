@@ -42,6 +42,9 @@ export function hear(session, {source, username, kind, error, message}) {
         session.lobby = Array.isArray(message) ? message : [];
         session.emit('lobby', session.lobby);
         break;
+    case 'speakers':
+        session.emit('speakers', Array.isArray(message) ? message : []);
+        break;
     case 'ban':
         session.emit('ban', message);
         break;

@@ -27,6 +27,7 @@ import {text} from './text/text.js';
  *     refused: [Refusal],
  *     waiting: [message: string],
  *     lobby: [Waiting[]],
+ *     speakers: [{id: string, speaks: boolean}[]],
  *     token: [message: any, error: string],
  *     tokens: [Token[], error: string],
  *     ban: [Ban],
@@ -91,7 +92,7 @@ export class Session extends Emitter {
         this.leaving = false;
         this.setState('joining');
         sc.reconnect = true;
-        sc.features = ['lobby', 'ban'];
+        sc.features = ['lobby', 'ban', 'speakers'];
         let withToken = false;
 
         sc.onconnected = async () => {

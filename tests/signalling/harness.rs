@@ -33,7 +33,7 @@ pub(crate) struct Server {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) state: Arc<State>,
     pub(crate) address: SocketAddr,
-    events: mpsc::UnboundedSender<(ShardId, Event)>,
+    pub(crate) events: mpsc::UnboundedSender<(ShardId, Event)>,
 }
 
 impl Server {

@@ -14,4 +14,5 @@ mod joining;
 mod lobby;
 mod messages;
 mod roles;
+mod speakers;
 mod streams;

@@ -250,6 +250,8 @@ impl Session {
                     tracks,
                 },
             );
+            let group = group.id();
+            engine.send(shard, Command::Enlist { peer, group });
         } else {
             engine.send(
                 shard,

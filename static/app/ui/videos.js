@@ -46,6 +46,7 @@ export class Videos {
             this.lost.clear();
             this.stage.clear();
         });
+        session.on('speakers', (speakers) => this.heard(speakers));
         media.on('change', () => this.showOwn());
         settings.on('mirror', () => this.showOwn());
         settings.on('receive', (receive) => session.request(REQUESTS[receive]));
@@ -109,9 +110,22 @@ export class Videos {
     measure(key, tile, tracks) {
         const speaking = tracks.some(({audioEnergy}) => (audioEnergy ?? 0) > SPEAKING);
         tile.setSpeaking(speaking);
-        if (speaking)
+        // The server compares all voices; what arrives here is only what it lets through.
+        if (speaking && !this.session.connection.serverFeatures.includes('speakers'))
             this.stage.spoke(key);
         tile.setPoor(tracks.some(({loss}) => (loss ?? 0) > POOR_LOSS));
+    }
+
+    /** @private @param {{id: string, speaks: boolean}[]} speakers The latest first. */
+    heard(speakers) {
+        const {down} = this.session.connection;
+        const others = speakers.filter(({id}) => id in down);
+        const speaking = others.filter(({speaks}) => speaks);
+        for (const {id} of speaking.length > 0 ? speaking.reverse() : others.slice(0, 1)) {
+            const key = down[id]?.localId;
+            if (key)
+                this.stage.spoke(key);
+        }
     }
 
     /** @private @param {Tile} tile Its sound goes to the chosen device. */

@@ -42,9 +42,10 @@ const FIREFOX_PREFERENCES = {
  * Starts a browser with a profile of its own.
  *
  * @param {BrowserName} name
+ * @param {string[]} [flags] More of Chromium's.
  * @returns {Promise<import('puppeteer-core').Browser>}
  */
-export async function launch(name) {
+export async function launch(name, flags = []) {
     const {path, variable, debianPackage} = programs[name];
     const executablePath = process.env[variable] ?? path;
     if (!existsSync(executablePath)) {
@@ -54,7 +55,7 @@ export async function launch(name) {
     return puppeteer.launch({
         browser: name === 'chromium' ? 'chrome' : 'firefox',
         executablePath, headless: true, acceptInsecureCerts: true,
-        args: name === 'chromium' ? CHROMIUM_FLAGS : [],
+        args: name === 'chromium' ? [...CHROMIUM_FLAGS, ...flags] : [],
         extraPrefsFirefox: FIREFOX_PREFERENCES,
         protocolTimeout: 60_000,
     });
