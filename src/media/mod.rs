@@ -1,5 +1,6 @@
 //! One RTP packet and what is known about a track. Pure: no clock, no socket, no randomness.
 
+pub mod bandwidth;
 pub mod cache;
 pub mod codec;
 mod codec_name;
