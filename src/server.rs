@@ -235,8 +235,8 @@ impl Drop for Server {
 fn prepare(config: &Config) -> Result<Parts, StartError> {
     let settings = Arc::new(SettingsFile::open(config.data_folder.join("config.json"))?);
     let files = match &config.static_folder {
-        None => Files::Embedded,
-        Some(folder) if folder.is_dir() => Files::Folder(Arc::new(folder.clone())),
+        None => Files::embedded(),
+        Some(folder) if folder.is_dir() => Files::folder(folder.clone()),
         Some(folder) => return Err(StartError::NoStaticFolder(folder.display().to_string())),
     };
     let listener = listen(&config.http).map_err(|source| StartError::Listen {

@@ -5,13 +5,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use std::io::{self, SeekFrom};
-use std::ops::Range;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::{Range, RangeInclusive};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 /// How much of a file on disk is read at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
+
+/// Files of this length may be packed, in bytes: smaller ones fit into a packet anyway.
+const PACKABLE: RangeInclusive<u64> = 512..=1024 * 1024;
 
 /// What is in a file.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ pub(super) struct File {
     /// With its quotes.
     tag: String,
     modified: Option<SystemTime>,
+    /// What is in `content` is packed by gzip.
+    gzip: bool,
+    /// Another answer is given to those who accept other encodings.
+    varies: bool,
 }
 
 impl File {
@@ -41,12 +48,6 @@ impl File {
         modified: Option<SystemTime>,
         content: Content,
     ) -> Self {
-        let mime = mime_guess::from_path(name).first_or_octet_stream();
-        let charset = if mime.type_() == mime_guess::mime::TEXT {
-            "; charset=utf-8"
-        } else {
-            ""
-        };
         // HTTP knows only whole seconds.
         let modified = modified.and_then(|time| {
             let age = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
@@ -54,9 +55,74 @@ impl File {
         });
         Self {
             content,
-            content_type: format!("{mime}{charset}"),
+            content_type: content_type(name),
             tag: format!("\"{tag}\""),
             modified,
+            gzip: false,
+            varies: false,
+        }
+    }
+
+    /// The same file, which goes out packed if the request allows it.
+    pub(super) fn varying(mut self) -> Self {
+        self.varies = true;
+        self
+    }
+
+    /// The same file in another encoding, which has a tag of its own (RFC 9110, section 8.8.3.3).
+    pub(super) fn packed(mut self, content: Content) -> Self {
+        self.content = content;
+        self.packed_already()
+    }
+
+    /// The same file, known to be packed by gzip.
+    pub(super) fn packed_already(mut self) -> Self {
+        self.tag.insert_str(self.tag.len() - 1, "-gz");
+        self.gzip = true;
+        self.varying()
+    }
+
+    /// The same file with other content.
+    pub(super) fn with(mut self, content: Content) -> Self {
+        self.content = content;
+        self
+    }
+
+    /// It is served as if it had this name.
+    pub(super) fn rename(&mut self, name: &str) {
+        self.content_type = content_type(name);
+    }
+
+    /// Of this version: its tag, with quotes.
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Whether it is of a kind that becomes smaller by packing, and of a size that is worth it.
+    pub(super) fn is_packable(&self) -> bool {
+        let kind = self.content_type.split(';').next().unwrap_or_default();
+        let packs = kind.starts_with("text/")
+            || [
+                "application/javascript",
+                "application/json",
+                "application/wasm",
+                "application/manifest+json",
+                "image/svg+xml",
+            ]
+            .contains(&kind);
+        packs && PACKABLE.contains(&self.length())
+    }
+
+    /// All that is in it. Blocks.
+    pub(super) fn read(&mut self) -> io::Result<Bytes> {
+        match &mut self.content {
+            Content::Memory(bytes) => Ok(bytes.clone()),
+            Content::Disk(file, length) => {
+                let mut bytes = Vec::new();
+                file.take(*length).read_to_end(&mut bytes)?;
+                file.rewind()?;
+                Ok(bytes.into())
+            }
         }
     }
 
@@ -77,6 +143,9 @@ impl File {
         };
         set(header::ETAG, &self.tag);
         set(header::CACHE_CONTROL, "max-age=1800");
+        if self.varies {
+            set(header::VARY, "accept-encoding");
+        }
         if let Some(modified) = self.modified {
             set(header::LAST_MODIFIED, &httpdate::fmt_http_date(modified));
         }
@@ -101,6 +170,9 @@ impl File {
             }
         };
         set(header::CONTENT_TYPE, &self.content_type);
+        if self.gzip {
+            set(header::CONTENT_ENCODING, "gzip");
+        }
         set(
             header::CONTENT_LENGTH,
             &(range.end - range.start).to_string(),
@@ -163,6 +235,17 @@ impl File {
         }
         parse_range(range, self.length()).unwrap_or(Asked::Whole)
     }
+}
+
+/// By the extension of a name.
+fn content_type(name: &str) -> String {
+    let mime = mime_guess::from_path(name).first_or_octet_stream();
+    let charset = if mime.type_() == mime_guess::mime::TEXT {
+        "; charset=utf-8"
+    } else {
+        ""
+    };
+    format!("{mime}{charset}")
 }
 
 /// What a `Range` header asks for.

@@ -1,6 +1,8 @@
 //! The files of the web client: those in the program, or those of a folder.
 
 use super::file::{Content, File};
+use super::packed::{Packed, accepts_gzip, unpacked};
+use axum::http::{HeaderMap, header};
 use rust_embed::RustEmbed;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -14,9 +16,15 @@ use std::time::{Duration, SystemTime};
 #[folder = "$CARGO_MANIFEST_DIR/static/"]
 struct Client;
 
-/// Where static files come from.
+/// Where static files come from. Cheap to clone.
 #[derive(Debug, Clone)]
-pub enum Files {
+pub struct Files {
+    source: Source,
+    packed: Arc<Packed>,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
     /// The web client in the program.
     Embedded,
     /// `-static`
@@ -37,19 +45,36 @@ pub(super) enum Found {
 }
 
 impl Files {
-    /// Finds the file of a clean, decoded path like `/` or `/css/base.css`.
+    /// The web client in the program.
+    pub fn embedded() -> Self {
+        Self::new(Source::Embedded)
+    }
+
+    /// A folder (`-static`).
+    pub fn folder(path: PathBuf) -> Self {
+        Self::new(Source::Folder(Arc::new(path)))
+    }
+
+    fn new(source: Source) -> Self {
+        let packed = Arc::default();
+        Self { source, packed }
+    }
+
+    /// Finds the file of a clean, decoded path like `/` or `/css/base.css`, for a request with
+    /// these headers: packed if they allow it. Of ranges, only those of the plain file are served.
     ///
     /// # Errors
     /// When it is there but cannot be read.
-    pub(super) async fn find(&self, path: &str) -> io::Result<Found> {
+    pub(super) async fn find(&self, path: &str, headers: &HeaderMap) -> io::Result<Found> {
         let files = self.clone();
         let path = path.to_owned();
-        let task = tokio::task::spawn_blocking(move || files.find_blocking(&path));
+        let packs = !headers.contains_key(header::RANGE) && accepts_gzip(headers);
+        let task = tokio::task::spawn_blocking(move || files.find_blocking(&path, packs));
         task.await
             .unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    fn find_blocking(&self, path: &str) -> io::Result<Found> {
+    fn find_blocking(&self, path: &str, packs: bool) -> io::Result<Found> {
         let name = path.trim_matches('/');
         // Hidden files are the business of the one who keeps the folder; certificates are asked
         // for by what lies in this one (RFC 8615).
@@ -60,6 +85,24 @@ impl Files {
             return Ok(Found::Missing);
         }
         let wants_folder = path.ends_with('/');
+        match self.source.find(name, wants_folder)? {
+            Found::File(file) if file.is_packable() => {
+                Ok(Found::File(self.packed.of(name, file, packs)?))
+            }
+            // What is large and seldom wanted is kept packed only.
+            Found::Missing if !wants_folder => {
+                match self.source.find(&format!("{name}.gz"), false)? {
+                    Found::File(file) => Ok(Found::File(unpacked(name, file, packs)?)),
+                    _ => Ok(Found::Missing),
+                }
+            }
+            found => Ok(found),
+        }
+    }
+}
+
+impl Source {
+    fn find(&self, name: &str, wants_folder: bool) -> io::Result<Found> {
         match self {
             Self::Embedded => Ok(embedded(name, wants_folder)),
             Self::Folder(root) => on_disk(root, name, wants_folder),

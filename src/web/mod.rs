@@ -8,6 +8,7 @@ mod front;
 mod health;
 mod metrics;
 mod origin;
+mod packed;
 mod pages;
 mod path;
 mod socket;

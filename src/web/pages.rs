@@ -91,7 +91,7 @@ async fn group_page(state: &State, name: &str, headers: &HeaderMap) -> Response 
     }
     // A folder made for Galène calls it by another name.
     for page in ["/group.html", "/galene.html"] {
-        match state.files().find(page).await {
+        match state.files().find(page, headers).await {
             Ok(Found::File(file)) => return file.respond(headers),
             Ok(_) => {}
             Err(error) => return unreadable(page, &error),
@@ -101,7 +101,7 @@ async fn group_page(state: &State, name: &str, headers: &HeaderMap) -> Response 
 }
 
 async fn file(state: &State, path: &str, uri: &Uri, headers: &HeaderMap) -> Response {
-    match state.files().find(path).await {
+    match state.files().find(path, headers).await {
         Ok(Found::File(file)) => file.respond(headers),
         Ok(Found::Folder) => permanently(&with_query(&encode(&format!("{path}/")), uri)),
         Ok(Found::Closed) => text(StatusCode::FORBIDDEN, "forbidden"),
@@ -121,7 +121,7 @@ async fn refused(state: &State, error: &GroupError) -> Response {
 
 /// 404 with the page for it.
 pub(super) async fn missing(state: &State) -> Response {
-    match state.files().find("/404.html").await {
+    match state.files().find("/404.html", &HeaderMap::new()).await {
         Ok(Found::File(file)) => file.respond_with(StatusCode::NOT_FOUND),
         _ => text(StatusCode::NOT_FOUND, "not found"),
     }

@@ -76,7 +76,7 @@ impl Server {
             Arc::clone(state.registry()),
             Arc::clone(&state),
             Arc::new(SettingsFile::fixed(Settings::default())),
-            Files::Embedded,
+            Files::embedded(),
             None,
             false,
         ));

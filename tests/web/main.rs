@@ -7,6 +7,7 @@ mod cli;
 mod drain;
 mod http_files;
 mod http_groups;
+mod http_packed;
 mod http_secure;
 mod operations;
 mod support;
