@@ -21,6 +21,14 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; frame-ancestors 'self'",
 );
 
+/// A worker of the web client runs WebAssembly, so that the pages need not be allowed to. It may
+/// talk to this server only.
+const WORKER: &str = "/app/media/blurring.js";
+const WORKER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; connect-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+
 pub(super) async fn front(
     extract::State(state): extract::State<State>,
     mut request: Request,
@@ -44,8 +52,13 @@ pub(super) async fn front(
     };
     tracing::debug!(%method, path = asked, status = response.status().as_u16());
     let headers = response.headers_mut();
+    let policy = if asked == WORKER {
+        WORKER_POLICY
+    } else {
+        CONTENT_SECURITY_POLICY
+    };
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (
             header::REFERRER_POLICY,
             HeaderValue::from_static("no-referrer"),

@@ -38,6 +38,7 @@ export const REQUESTS = {
  * @property {(typeof CHOICES.receive)[number]} receive
  * @property {(typeof CHOICES.simulcast)[number]} simulcast
  * @property {boolean} blackboard Sharpness before motion.
+ * @property {boolean} blur What is behind us is out of focus.
  * @property {boolean} mirror Our own picture is shown as in a mirror.
  * @property {boolean} hideSelf
  * @property {(typeof CHOICES.layout)[number]} layout
@@ -51,7 +52,7 @@ export const REQUESTS = {
 export const DEFAULTS = {
     username: '', startMicrophone: true, startCamera: true,
     microphone: '', camera: '', speaker: '', processing: true,
-    send: 'normal', receive: 'everything', simulcast: 'auto', blackboard: false,
+    send: 'normal', receive: 'everything', simulcast: 'auto', blackboard: false, blur: false,
     mirror: true, hideSelf: false, layout: 'grid', captions: true, notifications: false,
     theme: 'auto', language: '',
 };

@@ -2,6 +2,7 @@
 
 import {settings} from '../settings.js';
 import {text} from '../text/text.js';
+import {blurred} from './blur.js';
 
 /** @typedef {'camera' | 'microphone' | 'both' | 'screen'} Device */
 
@@ -14,12 +15,15 @@ export class CaptureError extends Error {}
  * @property {string} camera
  * @property {boolean} processing Sound is corrected.
  * @property {boolean} blackboard Sharpness before motion.
+ * @property {boolean} blur The background is out of focus.
  */
 
 /** @returns {How} By the settings. */
 export function how() {
     return {microphone: settings.get('microphone'), camera: settings.get('camera'),
-        processing: settings.get('processing'), blackboard: settings.get('blackboard')};
+        processing: settings.get('processing'), blackboard: settings.get('blackboard'),
+        // What is written on a board is behind everybody.
+        blur: settings.get('blur') && !settings.get('blackboard')};
 }
 
 /** @param {How} how */
@@ -47,15 +51,31 @@ export async function capture(audio, video, how) {
     const what = audio && video ? 'both' : audio ? 'microphone' : 'camera';
     if (!navigator.mediaDevices?.getUserMedia)
         throw new CaptureError(text('fail.insecure'));
+    let stream;
     try {
-        const stream = await navigator.mediaDevices.getUserMedia({
+        stream = await navigator.mediaDevices.getUserMedia({
             audio: audio && soundOf(how), video: video && pictureOf(how),
         });
-        for (const track of stream.getVideoTracks())
-            track.contentHint = how.blackboard ? 'detail' : 'motion';
-        return stream;
     } catch (error) {
         throw explain(error, what);
+    }
+    if (video && how.blur)
+        stream = await withBlur(stream);
+    for (const track of stream.getVideoTracks())
+        track.contentHint = how.blackboard ? 'detail' : 'motion';
+    return stream;
+}
+
+/** @param {MediaStream} stream Nothing of it remains on if that fails. */
+async function withBlur(stream) {
+    try {
+        const pictures = await Promise.all(stream.getVideoTracks().map(blurred));
+        return new MediaStream([...stream.getAudioTracks(), ...pictures]);
+    } catch (error) {
+        for (const track of stream.getTracks())
+            track.stop();
+        console.warn('cannot blur:', error);
+        throw new CaptureError(text('media.blur-failed'));
     }
 }
 

@@ -10,6 +10,7 @@ import {capture, how} from './capture.js';
 export function followSettings(media) {
     settings.on('camera', () => void renew(media, 'camera'));
     settings.on('blackboard', () => void renew(media, 'camera'));
+    settings.on('blur', () => void renew(media, 'camera'));
     settings.on('microphone', () => void renew(media, 'microphone'));
     settings.on('processing', () => void renew(media, 'microphone'));
     settings.on('send', (send) =>
@@ -40,7 +41,13 @@ function renew(media, kind) {
         old.onended = null;
         old.stop();
         const {enabled} = old;
-        media.take(await capture(kind === 'microphone', kind === 'camera', how()));
+        try {
+            media.take(await capture(kind === 'microphone', kind === 'camera', how()));
+        } catch (error) {
+            media[kind] = null;
+            media.publishCamera();
+            throw error;
+        }
         const now = media[kind];
         if (!now)
             return;

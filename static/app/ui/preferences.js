@@ -24,6 +24,7 @@ export function openSettings() {
         check('processing', text('settings.processing')),
         h('h3', {}, text('settings.sent')),
         h('div', {class: 'choices'}, choose('send'), choose('simulcast')),
+        check('blur', text('settings.blur'), text('settings.blur.hint')),
         check('blackboard', text('settings.blackboard'), text('settings.blackboard.hint')),
         h('h3', {}, text('settings.received')),
         h('div', {class: 'choices'}, choose('receive'), choose('layout')),
@@ -41,7 +42,7 @@ export function openSettings() {
 }
 
 /**
- * @param {'processing' | 'blackboard' | 'mirror' | 'hideSelf' | 'captions'} name
+ * @param {'processing' | 'blackboard' | 'blur' | 'mirror' | 'hideSelf' | 'captions'} name
  * @param {string} label
  * @param {string} [hint]
  */

@@ -33,7 +33,12 @@ export class Preview {
             this.asked = true;
             void this.update();
         });
+        const blur = byId('join-blur', HTMLInputElement);
+        blur.checked = settings.get('blur');
+        blur.addEventListener('change', () => settings.set('blur', blur.checked));
+        settings.on('blur', (on) => blur.checked = on);
         settings.on('camera', () => this.again('picture'));
+        settings.on('blur', () => this.again('picture'));
         settings.on('microphone', () => this.again('audio'));
         settings.on('mirror', () => this.show());
         navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.listDevices());

@@ -49,6 +49,10 @@ export function addTileMenu(stage, key, tile, onstop) {
                 label: text('settings.mirror'), icon: 'mirror', checked: settings.get('mirror'),
                 act: () => settings.set('mirror', !settings.get('mirror')),
             },
+            face && {
+                label: text('settings.blur'), icon: 'blur', checked: settings.get('blur'),
+                act: () => settings.set('blur', !settings.get('blur')),
+            },
             face && {label: text('tile.hide'), icon: 'hide', act: () => {
                 settings.set('hideSelf', true);
                 notify(text('tile.hidden'));
