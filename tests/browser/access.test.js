@@ -10,7 +10,7 @@ import {until} from './harness/poll.js';
 import {GROUPS, Server} from './harness/server.js';
 
 /** What the page of a group may weigh over the wire, bytes. */
-const BUDGET = 150_000;
+const BUDGET = 60_000;
 
 /**
  * @param {string} url
