@@ -5,7 +5,7 @@
 mod sim_support;
 
 use perikon::shard::Drop;
-use perikon::sim::{ClientReport, LinkConfig, Report, TrackReport};
+use perikon::sim::{ClientReport, LinkConfig, ReceiverConfig, Report, TrackReport};
 use sim_support::*;
 
 #[test]
@@ -99,8 +99,17 @@ fn handshakes_get_through_bad_lines() {
 
 /// A meeting of three for 20 s over lines of this kind, and until all is repaired that can be.
 fn repaired(seed: u64, link: LinkConfig) -> (Seeded, Meeting) {
+    repaired_by(seed, link, true)
+}
+
+/// The same, where receivers of pictures have RTX or not.
+fn repaired_by(seed: u64, link: LinkConfig, rtx: bool) -> (Seeded, Meeting) {
     let mut world = world(seed);
-    let meeting = Meeting::new(&mut world, 3, link);
+    let config = ReceiverConfig {
+        rtx,
+        ..receiver(link)
+    };
+    let meeting = Meeting::with(&mut world, 3, link, config);
     world.run_for(secs(20)).unwrap();
     // So that the last packets show what is missing before them.
     let good = LinkConfig {
@@ -135,7 +144,13 @@ struct Bounds {
 }
 
 fn assert_within(bounds: &Bounds, seed: u64, link: LinkConfig) {
-    let (mut world, meeting) = repaired(seed, link);
+    for rtx in [true, false] {
+        assert_repaired(bounds, seed, link, rtx);
+    }
+}
+
+fn assert_repaired(bounds: &Bounds, seed: u64, link: LinkConfig, rtx: bool) {
+    let (mut world, meeting) = repaired_by(seed, link, rtx);
     for (publisher, receiver) in &meeting.receivers {
         let sent = world.client(*publisher);
         let got = world.client(*receiver);
@@ -157,6 +172,18 @@ fn assert_within(bounds: &Bounds, seed: u64, link: LinkConfig) {
             );
         }
         let video = &got.tracks[VIDEO];
+        if rtx {
+            assert_eq!(got.tracks[AUDIO].by_rtx, 0);
+            assert!(video.by_rtx > 0 || link.loss == 0.0, "{receiver:?}");
+            if link.duplication + link.reordering == 0.0 {
+                // Nothing comes again under its first number.
+                assert_eq!(video.replayed, 0, "{receiver:?}");
+                let needless = video.needless as f64 / video.by_rtx.max(20) as f64;
+                assert!(needless < 0.05, "{receiver:?}: {needless} for nothing");
+            }
+        } else {
+            assert_eq!(video.by_rtx, 0);
+        }
         let freeze = video.longest_freeze;
         assert!(
             freeze < millis(bounds.freeze),
@@ -167,7 +194,14 @@ fn assert_within(bounds: &Bounds, seed: u64, link: LinkConfig) {
     }
     let waiting = world.shard_size(0).unwrap().waiting;
     assert_eq!(waiting, 0);
-    let known = ["not-in-cache", "replayed", "no-keys", "stale"];
+    let known = [
+        "not-in-cache",
+        "replayed",
+        "no-keys",
+        "stale",
+        "repaired-lately",
+        "too-many-repairs",
+    ];
     for (reason, count) in world.shard_stats(0).drops {
         assert!(known.contains(&reason), "{count} dropped: {reason}");
     }

@@ -1,12 +1,11 @@
 //! The last packets of a track, decrypted and ready to be sealed for a receiver: a ring of
 //! fixed slots that begins to take memory as it fills.
 
+use super::packet::PADDED;
+
 /// Bytes of one slot: the largest RTP packet that fits an Ethernet frame, and some room for
 /// extensions that grow when they are written anew.
 pub const SLOT: usize = 1_536;
-
-/// The bit of an RTP header's first byte that says that padding follows the payload.
-const PADDED: u8 = 0x20;
 
 /// What is known about a packet in the cache.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,6 +2,7 @@
 
 use super::feedback::{NtpTime, ReceptionReport, SenderInfo};
 use super::packet;
+use super::rtx::{Refusal, RepairLabel, Repairs};
 use super::seqmap::{Origin, SeqMap};
 use super::{Codec, Kind};
 use crate::media::cache::Meta;
@@ -15,6 +16,7 @@ pub struct DownTrack {
     /// The track of the publisher that is sent on, if the section is active.
     source: Option<u16>,
     map: SeqMap,
+    repairs: Repairs,
     /// Video waits for a keyframe before it begins.
     waiting: bool,
     timestamp_offset: u32,
@@ -70,6 +72,7 @@ impl DownTrack {
         let source = config.up_track.map(|index| index as u16);
         Self {
             map: SeqMap::new(config.ssrc as u16),
+            repairs: Repairs::new(config.rtx),
             codec,
             source,
             waiting: true,
@@ -135,6 +138,9 @@ impl DownTrack {
             self.begin(now, source, meta);
         }
         let (number, offset) = self.map.map(source, meta.seqno)?;
+        if !self.map.is_latest(number) {
+            self.repairs.sent_late(now, number);
+        }
         let timestamp = meta.timestamp.wrapping_add(offset);
         self.last_timestamp = Some((timestamp, now));
         Some(Label {
@@ -192,6 +198,33 @@ impl DownTrack {
     /// The packet that a number stood for. Sent again, it must be the same to the last byte.
     pub fn origin(&self, seqno: u64) -> Option<Origin> {
         self.map.unmap(seqno)
+    }
+
+    /// Takes what was agreed on of repairs.
+    pub fn agree(&mut self, config: &DownTrackConfig) {
+        self.config.rtx = config.rtx;
+        self.repairs.agree(config.rtx);
+    }
+
+    /// Whether a packet that was asked for may be sent again now, and by which label if repairs
+    /// have a stream of their own.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn repair(
+        &mut self,
+        now: Instant,
+        rtt: Option<Duration>,
+        label: &Label,
+        meta: &Meta,
+    ) -> Result<Option<RepairLabel>, Refusal> {
+        if self.config.rtx.is_some() && label.payload_type != self.config.payload_type {
+            return Err(Refusal::Foreign);
+        }
+        let sent = self.figures.bytes;
+        self.repairs
+            .permit(now, rtt, label.number, meta.len, sent)?;
+        Ok(self.repairs.label())
     }
 
     /// Counts a packet that was sent again.
@@ -281,6 +314,7 @@ mod tests {
             publisher: 0,
             ssrc: 1_000,
             payload_type: 96,
+            rtx: None,
         };
         let mut track = DownTrack::new(config, Codec::Vp8);
         assert_eq!(track.forward(now, &packet(70, false)), None);
@@ -303,6 +337,7 @@ mod tests {
             publisher: 0,
             ssrc: 1_000,
             payload_type: 96,
+            rtx: None,
         };
         let mut track = DownTrack::new(config, Codec::Vp8);
         let meta = Meta {

@@ -11,6 +11,7 @@ pub mod nack;
 pub mod packet;
 pub mod padding;
 pub mod rate;
+pub mod rtx;
 pub mod seq;
 pub mod seqmap;
 pub mod up;

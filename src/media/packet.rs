@@ -5,6 +5,8 @@ use crate::transport::description::{Extension, ExtensionIds};
 
 /// The fixed part of the header, in bytes.
 pub const FIXED_HEADER: usize = 12;
+/// The bit of a header's first byte that says that padding follows the payload.
+pub(crate) const PADDED: u8 = 0x20;
 /// Extension elements of one byte (RFC 8285, section 4.2).
 const ONE_BYTE: u16 = 0xbede;
 /// Extension elements of two bytes (RFC 8285, section 4.3), application bits zero.

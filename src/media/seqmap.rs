@@ -79,6 +79,12 @@ impl SeqMap {
         Some((down, range.timestamp_offset))
     }
 
+    /// Nothing was sent under a later number.
+    #[inline]
+    pub fn is_latest(&self, number: u64) -> bool {
+        number + 1 >= self.next_down
+    }
+
     /// The 16-bit number that a receiver names, in full; it is near the highest sent.
     pub fn extend(&self, down: u16) -> u64 {
         super::seq::extend(down, self.next_down.saturating_sub(1))

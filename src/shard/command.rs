@@ -270,6 +270,7 @@ impl Shard {
                         ledger.track_gone(&down.tracks[at]);
                     }
                     down.tracks[at].select(Some(source as u16), codec, config.payload_type);
+                    down.tracks[at].agree(&config);
                     at
                 }
                 None => {

@@ -67,6 +67,10 @@ reasons! {
     UnknownPeer => "unknown-peer",
     /// A NACK for a packet that is no longer in the cache.
     NotInCache => "not-in-cache",
+    /// A NACK for a packet that was sent again less than a round trip ago.
+    RepairedLately => "repaired-lately",
+    /// A NACK of a track of which too much was sent again already.
+    TooManyRepairs => "too-many-repairs",
     /// More packets were asked for again than one turn sends.
     TooManyNacks => "too-many-nacks",
     /// Another shard does not take packets as fast as they come.

@@ -5,8 +5,9 @@ use super::batch::Batch;
 use super::drops::Drop;
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
-use super::seal::seal;
+use super::seal::{seal, seal_repair};
 use crate::media::down::Label;
+use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -118,7 +119,7 @@ impl Shard {
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut Batch) -> bool {
         let full = self.write_transmits(batch)
             || self.write_feedback(now, batch)
-            || self.write_resends(batch)
+            || self.write_resends(now, batch)
             || self.write_replays(now, batch)
             || self.write_pending(now, batch);
         if !full {
@@ -151,7 +152,7 @@ impl Shard {
         false
     }
 
-    fn write_resends(&mut self, batch: &mut Batch) -> bool {
+    fn write_resends(&mut self, now: Instant, batch: &mut Batch) -> bool {
         while let Some(resend) = self.flush.resends.front().copied() {
             let Some(space) = batch.space() else {
                 return true;
@@ -185,10 +186,31 @@ impl Shard {
                 self.drops.count(Drop::NotInCache);
                 continue;
             };
+            let rtt = down.peer.rtt;
             let Some(sealer) = down.peer.transport.sealer() else {
                 continue;
             };
-            match seal(sealer, track, meta, bytes, &label, space) {
+            let sealed = match track.repair(now, rtt, &label, meta) {
+                Ok(Some(repair)) => seal_repair(
+                    sealer,
+                    meta,
+                    bytes,
+                    &label,
+                    &repair,
+                    &mut self.scratch,
+                    space,
+                ),
+                Ok(None) => seal(sealer, track, meta, bytes, &label, space),
+                Err(refusal) => {
+                    self.drops.count(match refusal {
+                        Refusal::Foreign => Drop::NotInCache,
+                        Refusal::Lately => Drop::RepairedLately,
+                        Refusal::TooMuch => Drop::TooManyRepairs,
+                    });
+                    continue;
+                }
+            };
+            match sealed {
                 Some(len) => {
                     track.repaired();
                     batch.commit(path, len);

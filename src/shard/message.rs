@@ -2,7 +2,7 @@
 
 use crate::media::feedback::{NtpTime, SenderInfo};
 use crate::media::{Codec, Kind};
-use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport};
+use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport, Rtx};
 use crate::transport::peer::Role;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -55,6 +55,9 @@ pub struct DownTrackConfig {
     pub ssrc: u32,
     /// The payload type it is sent with.
     pub payload_type: u8,
+    /// How its packets are sent again, if the receiver takes a stream for that. Its SSRC is no
+    /// other stream's of the peer.
+    pub rtx: Option<Rtx>,
 }
 
 /// What signalling tells a shard. All names of peers are those that signalling gave them.

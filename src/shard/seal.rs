@@ -1,8 +1,10 @@
 //! How a kept packet is written for one receiver.
 
 use super::batch::MAX_DATAGRAM;
-use crate::media::cache::Meta;
+use crate::media::cache::{Meta, SLOT};
 use crate::media::down::{DownTrack, Label};
+use crate::media::packet::{self, PADDED};
+use crate::media::rtx::{ORIGINAL, RepairLabel};
 use crate::transport::srtp::Sealer;
 
 /// Writes a packet as one receiver gets it. Returns its length.
@@ -21,5 +23,41 @@ pub(super) fn seal(
     track.patch(out.first_chunk_mut()?, label);
     sealer
         .seal_rtp(track.config().ssrc, label.number, header_len, payload, out)
+        .ok()
+}
+
+/// Writes a packet that a receiver lacks as a packet of the repairs' stream (RFC 4588,
+/// section 4). Returns its length.
+pub(super) fn seal_repair(
+    sealer: &Sealer,
+    meta: &Meta,
+    bytes: &[u8],
+    label: &Label,
+    repair: &RepairLabel,
+    scratch: &mut [u8; SLOT],
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let header_len = usize::from(meta.header_len);
+    let (header, payload) = bytes.split_at_checked(header_len)?;
+    // What it was padded with here is of no use to anyone.
+    let (payload, padding) = payload.split_at_checked(payload.len() - usize::from(meta.padding))?;
+    let room = out.get_mut(..header_len)?;
+    room.copy_from_slice(header);
+    if !padding.is_empty() {
+        *room.first_mut()? &= !PADDED;
+    }
+    packet::patch(
+        room.first_chunk_mut()?,
+        repair.rtx.payload_type,
+        repair.number as u16,
+        label.timestamp,
+        repair.rtx.ssrc,
+    );
+    let repaired = scratch.get_mut(..ORIGINAL + payload.len())?;
+    let (original, room) = repaired.split_at_mut(ORIGINAL);
+    original.copy_from_slice(&(label.number as u16).to_be_bytes());
+    room.copy_from_slice(payload);
+    sealer
+        .seal_rtp(repair.rtx.ssrc, repair.number, header_len, repaired, out)
         .ok()
 }

@@ -10,7 +10,7 @@ use crate::media::packet::Header;
 use crate::media::rate::Reception;
 use crate::media::{Codec, Kind};
 use crate::shard::DownTrackConfig;
-use crate::transport::description::Extension;
+use crate::transport::description::{Extension, Rtx};
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub struct ReceiverConfig {
     pub video: bool,
     /// It asks for what is missing.
     pub nack: bool,
+    /// It takes repairs of pictures as a stream of their own (RFC 4588).
+    pub rtx: bool,
     /// How late a packet may be before it is asked for.
     pub patience: Duration,
     /// The round trip that it reckons with before it asks again.
@@ -45,6 +47,7 @@ impl Default for ReceiverConfig {
             audio: true,
             video: true,
             nack: true,
+            rtx: true,
             patience: Duration::from_millis(10),
             rtt: Duration::from_millis(100),
             age: Duration::from_secs(3),
@@ -66,6 +69,8 @@ struct Track {
     ssrc: u32,
     payload_type: u8,
     sequence: Sequence,
+    rtx: Option<Rtx>,
+    rtx_sequence: Sequence,
     reception: Reception,
     /// The first number that arrived, and the highest.
     range: Option<(u64, u64)>,
@@ -111,6 +116,8 @@ impl Receiver {
                 ssrc: down.ssrc,
                 payload_type: down.payload_type,
                 sequence: Sequence::default(),
+                rtx: down.rtx,
+                rtx_sequence: Sequence::default(),
                 reception: Reception::new(now, clock_rate(*kind)),
                 range: None,
                 distance: None,
@@ -140,15 +147,19 @@ impl Receiver {
         let Ok(header) = Header::parse(data) else {
             return false;
         };
-        let Some(track) = self
-            .tracks
-            .iter_mut()
-            .find(|track| track.ssrc == header.ssrc)
-        else {
+        let is_repair = |track: &Track| track.rtx.is_some_and(|rtx| rtx.ssrc == header.ssrc);
+        let mut tracks = self.tracks.iter_mut();
+        let Some(track) = tracks.find(|track| track.ssrc == header.ssrc || is_repair(track)) else {
             return false;
         };
-        let extended = track.sequence.extend(header.seqno);
-        if !track.sequence.is_new(extended) {
+        let is_repair = is_repair(track);
+        let sequence = if is_repair {
+            &mut track.rtx_sequence
+        } else {
+            &mut track.sequence
+        };
+        let extended = sequence.extend(header.seqno);
+        if !sequence.is_new(extended) {
             track.report.replayed += 1;
             return true;
         }
@@ -166,15 +177,27 @@ impl Receiver {
             }
             Err(SrtpError::Crypto) => return false,
         }
+        sequence.accept(extended);
+        let times = (self.start, now);
+        if !is_repair {
+            track.receive(times, &self.config, extended, &header, data, &self.scratch);
+            return true;
+        }
+        track.report.by_rtx += 1;
+        let restored = self.scratch.split_first_chunk();
+        let Some((original, payload)) = restored.filter(|_| track.is_rtx(&header)) else {
+            track.report.mislabelled += 1;
+            return true;
+        };
+        let extended = track.sequence.extend(u16::from_be_bytes(*original));
+        if !track.sequence.is_new(extended) {
+            track.report.needless += 1;
+            return true;
+        }
         track.sequence.accept(extended);
-        track.receive(
-            (self.start, now),
-            &self.config,
-            extended,
-            &header,
-            data,
-            &self.scratch,
-        );
+        let mut header = header;
+        header.payload_type = track.payload_type;
+        track.receive(times, &self.config, extended, &header, data, payload);
         true
     }
 
@@ -273,6 +296,11 @@ impl Receiver {
 }
 
 impl Track {
+    fn is_rtx(&self, header: &Header) -> bool {
+        let agreed = self.rtx.map(|rtx| rtx.payload_type);
+        agreed == Some(header.payload_type)
+    }
+
     fn receive(
         &mut self,
         (start, now): (Instant, Instant),

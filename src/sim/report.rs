@@ -37,6 +37,10 @@ pub struct TrackReport {
     pub repaired: u64,
     /// Numbers that were asked for, repetitions included.
     pub asked: u64,
+    /// Packets of the stream of repairs.
+    pub by_rtx: u64,
+    /// … whose original had arrived.
+    pub needless: u64,
     /// Requests for a keyframe.
     pub keyframe_requests: u64,
     /// From capture to arrival of each packet, in µs.

@@ -7,7 +7,7 @@ use super::sender::{Sender, SenderConfig};
 use super::world::{ClientId, HostId, NewClient, SimError, UNIX, World};
 use crate::media::Kind;
 use crate::shard::{Command, DownTrackConfig, PeerId, ShardId};
-use crate::transport::description::{IceCredentials, RemoteTransport, Setup};
+use crate::transport::description::{IceCredentials, RemoteTransport, Rtx, Setup};
 use crate::transport::identity::Identity;
 use crate::transport::peer::Role;
 use std::net::SocketAddr;
@@ -151,11 +151,18 @@ impl World {
             if !wanted(kind) {
                 continue;
             }
+            let ssrc = self.random.next() as u32;
+            let rtx = (config.rtx && kind == Kind::Video).then_some(Rtx {
+                payload_type: VIDEO_TYPE + 1,
+                // Its first number leaves room for as many as that of the media.
+                ssrc: ssrc ^ 0x8000_0000,
+            });
             let config = DownTrackConfig {
                 mid: at.to_string(),
                 up_track: Some(at),
                 publisher: 0,
-                ssrc: self.random.next() as u32,
+                ssrc,
+                rtx,
                 payload_type: match kind {
                     Kind::Audio => AUDIO_TYPE,
                     Kind::Video => VIDEO_TYPE,

@@ -186,6 +186,15 @@ pub struct CodecParameters {
     pub fmtp: String,
 }
 
+/// A stream of packets that are sent again (RFC 4588), one for each stream of media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rtx {
+    /// Whose `apt` is the payload type of the media.
+    pub payload_type: u8,
+    /// Paired with that of the media by `a=ssrc-group:FID`.
+    pub ssrc: u32,
+}
+
 /// One media section of a publisher's offer, as the server accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpMedia {
@@ -219,6 +228,8 @@ pub struct DownMedia {
     pub stream_id: String,
     /// SSRC that the server sends this track with.
     pub ssrc: u32,
+    /// How packets of it are sent again, if the receiver takes it.
+    pub rtx: Option<Rtx>,
     /// `a=sendonly` when true, `a=inactive` when false.
     pub active: bool,
     /// Extensions offered, by their own ids.
@@ -232,6 +243,8 @@ pub struct DownMediaAnswer {
     pub mid: String,
     /// The section was accepted (port not 0, receiving, our payload type kept).
     pub accepted: bool,
+    /// The payload type of repairs was kept.
+    pub rtx: bool,
     /// Feedback that the answer kept.
     pub feedback: Feedback,
     /// Extensions that the answer kept.

@@ -119,6 +119,17 @@ pub struct Meeting {
 impl Meeting {
     /// All begin at once, each over a line of its own.
     pub fn new(world: &mut World, people: usize, link: LinkConfig) -> Self {
+        // As a browser does: it reckons with the round trip it has measured.
+        Self::with(world, people, link, receiver(link))
+    }
+
+    /// The same, with receivers of this kind.
+    pub fn with(
+        world: &mut World,
+        people: usize,
+        link: LinkConfig,
+        config: ReceiverConfig,
+    ) -> Self {
         let hosts: Vec<_> = (0..people).map(|_| world.add_host(link, link)).collect();
         let publishers: Vec<_> = hosts
             .iter()
@@ -128,8 +139,6 @@ impl Meeting {
                     .expect("publish")
             })
             .collect();
-        // As a browser does: it reckons with the round trip it has measured.
-        let config = receiver(link);
         let mut receivers = Vec::new();
         for (from, publisher) in publishers.iter().enumerate() {
             for (to, host) in hosts.iter().enumerate() {

@@ -4,12 +4,14 @@ use super::super::failure::Failure;
 use super::super::figures::Way;
 use super::super::message::{Outgoing, stream_id};
 use super::super::session::Session;
-use super::local::{ice_credentials, ssrc};
+use super::local::{ice_credentials, ssrcs};
 use crate::group::{PublishedStream, PublishedTrack};
 use crate::media::Codec;
 use crate::net::ShardId;
 use crate::shard::{Command, DownTrackConfig, PeerId};
-use crate::transport::description::{CodecParameters, DownMedia, Extension, LocalTransport};
+use crate::transport::description::{
+    CodecParameters, DownMedia, DownMediaAnswer, Extension, LocalTransport, Rtx,
+};
 use crate::transport::peer::Role;
 use crate::transport::sdp::DownOffer;
 use serde::{Deserialize, Serialize};
@@ -71,20 +73,22 @@ pub(super) struct Section {
 
 impl Section {
     /// What the shard is told once a receiver has accepted it.
-    pub(super) fn config(&self) -> DownTrackConfig {
+    pub(super) fn config(&self, answer: &DownMediaAnswer) -> DownTrackConfig {
         DownTrackConfig {
             mid: self.media.mid.clone(),
             up_track: Some(self.track),
             publisher: 0,
             ssrc: self.media.ssrc,
             payload_type: self.media.codec.payload_type,
+            rtx: self.media.rtx.filter(|_| answer.rtx),
         }
     }
 }
 
 /// Whether some codec is sent with this payload type, if nothing speaks against it.
 pub(super) fn is_usual(one: u8) -> bool {
-    Codec::ALL.iter().any(|codec| payload_type(*codec) == one)
+    let mut codecs = Codec::ALL.into_iter();
+    codecs.any(|codec| payload_type(codec) == one || repair_type(codec) == Some(one))
 }
 
 /// The payload type that the server sends each codec with.
@@ -98,6 +102,15 @@ fn payload_type(codec: Codec) -> u8 {
         Codec::Vp9 => 98,
         Codec::H264 => 102,
         Codec::Opus => 111,
+    }
+}
+
+/// The payload type that the server sends packets of a codec again with.
+fn repair_type(codec: Codec) -> Option<u8> {
+    match codec {
+        Codec::Av1 | Codec::Vp8 | Codec::Vp9 | Codec::H264 => Some(payload_type(codec) + 1),
+        // No browser has it for sound.
+        Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Opus => None,
     }
 }
 
@@ -119,7 +132,7 @@ pub(super) fn media(
     mid: String,
     stream: &PublishedStream,
     track: &PublishedTrack,
-    ssrc: u32,
+    (ssrc, repair_ssrc): (u32, u32),
 ) -> DownMedia {
     DownMedia {
         mid,
@@ -131,6 +144,10 @@ pub(super) fn media(
             fmtp: track.fmtp.clone(),
         },
         ssrc,
+        rtx: repair_type(track.codec).map(|payload_type| Rtx {
+            payload_type,
+            ssrc: repair_ssrc,
+        }),
         active: true,
         extensions: forwarded(track),
     }
@@ -141,7 +158,6 @@ pub(super) fn media(
 pub(super) fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize]) -> Vec<Section> {
     let mut sections = old.to_vec();
     let mut placed = vec![false; sections.len()];
-    let taken = |sections: &[Section], ssrc| sections.iter().any(|one| one.media.ssrc == ssrc);
     let kind = |section: &Section| section.media.codec.codec.kind();
     // First those that stay where they are, so that no other takes their place.
     let (staying, moving): (Vec<usize>, Vec<usize>) = wanted
@@ -165,12 +181,13 @@ pub(super) fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize
             sections.len()
         });
         // Another track is another sequence of packets: it gets an SSRC of its own.
-        let ssrc = ssrc(|ssrc| taken(&sections, ssrc));
+        let others = sections.iter().map(|other| &other.media);
+        let ssrcs = ssrcs(others.map(|other| (other.ssrc, other.rtx)));
         let mid = sections
             .get(at)
             .map_or_else(|| at.to_string(), |old| old.media.mid.clone());
         let section = Section {
-            media: media(mid, stream, track, ssrc),
+            media: media(mid, stream, track, ssrcs),
             track: index,
         };
         if at == sections.len() {
@@ -370,7 +387,7 @@ impl Session {
             .iter()
             .zip(&accepted.media)
             .filter(|(section, answer)| section.media.active && answer.accepted)
-            .map(|(section, _)| section.config())
+            .map(|(section, answer)| section.config(answer))
             .collect();
         let command = Command::AcceptDown {
             peer: down.peer,

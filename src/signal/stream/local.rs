@@ -3,7 +3,7 @@
 use super::super::message::{IceCandidate, Outgoing};
 use super::super::session::Session;
 use crate::net::ShardId;
-use crate::transport::description::{IceCredentials, LocalTransport};
+use crate::transport::description::{IceCredentials, LocalTransport, Rtx};
 use rand::distr::{Alphanumeric, SampleString};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +22,24 @@ pub(super) fn ice_credentials() -> IceCredentials {
 }
 
 /// A new SSRC that is not `taken`.
-pub(super) fn ssrc(taken: impl Fn(u32) -> bool) -> u32 {
+fn ssrc(taken: impl Fn(u32) -> bool) -> u32 {
     loop {
         let ssrc = rand::random();
         if ssrc != 0 && !taken(ssrc) {
             return ssrc;
         }
     }
+}
+
+/// New SSRCs for what is sent and for its repairs, given those of the tracks that are there.
+pub(super) fn ssrcs(others: impl Iterator<Item = (u32, Option<Rtx>)>) -> (u32, u32) {
+    let mut taken = Vec::new();
+    for (other, rtx) in others {
+        taken.push(other);
+        taken.extend(rtx.map(|rtx| rtx.ssrc));
+    }
+    let own = ssrc(|ssrc| taken.contains(&ssrc));
+    (own, ssrc(|ssrc| ssrc == own || taken.contains(&ssrc)))
 }
 
 /// A host candidate (RFC 8839, section 5.1), without `a=`.

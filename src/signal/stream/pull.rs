@@ -4,7 +4,7 @@
 use super::super::figures::Way;
 use super::super::session::Session;
 use super::down::{Section, forwarded, is_usual, media};
-use super::local::{ice_credentials, ssrc};
+use super::local::{ice_credentials, ssrcs};
 use super::request::wanted;
 use super::up::Answered;
 use crate::group::{PublishedStream, PublishedTrack};
@@ -99,8 +99,8 @@ fn fitting(
             channels: if track.codec == Codec::Opus { 2 } else { 1 },
             fmtp: track.fmtp.clone(),
         };
-        let own = ssrc(|ssrc| taken.iter().any(|other| other.ssrc == ssrc));
-        let fit = offer.fit(&codec, &stream.id, own, &forwarded(track), &taken);
+        let ssrcs = ssrcs(taken.iter().map(|other| (other.ssrc, other.rtx)));
+        let fit = offer.fit(&codec, &stream.id, ssrcs, &forwarded(track), &taken);
         if let Some(fit) = fit {
             tracks.push(DownTrackConfig {
                 mid: fit.mid.clone(),
@@ -108,6 +108,7 @@ fn fitting(
                 publisher: place(&mut used, stream),
                 ssrc: fit.ssrc,
                 payload_type: fit.codec.payload_type,
+                rtx: fit.rtx,
             });
             taken.push(fit);
         }
@@ -120,8 +121,8 @@ fn arrange(streams: &[Arc<PublishedStream>]) -> (Vec<Arc<PublishedStream>>, Vec<
     let (mut used, mut sections) = (Vec::new(), Vec::<Carried<Section>>::new());
     for (stream, at, track) in tracks_of(streams).take(MAX_TRACKS) {
         let others = || sections.iter().map(|other| &other.section.media);
-        let own = ssrc(|ssrc| others().any(|other| other.ssrc == ssrc));
-        let mut media = media(sections.len().to_string(), stream, track, own);
+        let ssrcs = ssrcs(others().map(|other| (other.ssrc, other.rtx)));
+        let mut media = media(sections.len().to_string(), stream, track, ssrcs);
         // RFC 8843, section 10.1.2: in all sections of a bundle, a payload type is the same to the
         // last parameter.
         let means = |payload_type| {
@@ -140,6 +141,8 @@ fn arrange(streams: &[Arc<PublishedStream>]) -> (Vec<Arc<PublishedStream>>, Vec<
                 continue;
             };
             media.codec.payload_type = payload_type;
+            // Nor is there a payload type for its repairs.
+            media.rtx = None;
         }
         sections.push(Carried {
             stream: place(&mut used, stream),
@@ -249,9 +252,9 @@ impl Session {
         let kept = sections.iter().zip(&accepted.media);
         pulled.tracks = kept
             .filter(|(_, answer)| answer.accepted)
-            .map(|(carried, _)| DownTrackConfig {
+            .map(|(carried, answer)| DownTrackConfig {
                 publisher: carried.stream,
-                ..carried.section.config()
+                ..carried.section.config(answer)
             })
             .collect();
         pulled.remote = Some(accepted.remote);

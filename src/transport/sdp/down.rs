@@ -95,6 +95,9 @@ fn offer_section(media: &DownMedia, local: &LocalTransport) -> MediaDescription 
             },
             offered_feedback(kind),
         );
+    if let Some(rtx) = media.rtx {
+        section.rtx(&media.codec, rtx.payload_type);
+    }
     for extension in media
         .extensions
         .iter()
@@ -107,10 +110,8 @@ fn offer_section(media: &DownMedia, local: &LocalTransport) -> MediaDescription 
     }
     if media.active {
         let stream = msid(&media.stream_id);
-        section
-            .value("msid", format!("{stream} {stream}-{}", msid(&media.mid)))
-            // Tracks of one stream are played in step by their common cname.
-            .value("ssrc", format!("{} cname:{stream}", media.ssrc));
+        let track = format!("{stream}-{}", msid(&media.mid));
+        section.source(&stream, &track, media.ssrc, media.rtx);
     }
     section.0
 }
@@ -186,6 +187,7 @@ fn answered(
     let mut answer = DownMediaAnswer {
         mid: offered.mid.clone(),
         accepted,
+        rtx: false,
         feedback: Feedback::default(),
         extensions: ExtensionIds::default(),
     };
@@ -193,6 +195,11 @@ fn answered(
         let ours = offered_feedback(codec.codec.kind());
         let theirs = read::feedback(description, codec.payload_type);
         answer.feedback = ours.and(theirs);
+        // Who does not say what is missing is not sent it again either.
+        answer.rtx = answer.feedback.nack
+            && offered.rtx.is_some_and(|rtx| {
+                read::rtx(description, codec.payload_type) == Some(rtx.payload_type)
+            });
         for extmap in read::extmaps(session, description) {
             let kept = offered.extensions.contains(&extmap.extension)
                 && extmap.id == extmap.extension.own_id()

@@ -6,7 +6,7 @@ use super::write::{self, Section};
 use super::{SdpError, read};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{
-    CodecParameters, Extension, Feedback, LocalTransport, RemoteTransport, Setup,
+    CodecParameters, Extension, Feedback, LocalTransport, RemoteTransport, Rtx, Setup,
 };
 use rtc_sdp::description::media::MediaDescription;
 
@@ -29,10 +29,19 @@ struct Offered {
     /// The first format: a rejected section must have one too.
     format: String,
     /// Empty if nothing can be sent in it.
-    codecs: Vec<(CodecParameters, Feedback)>,
+    codecs: Vec<Format>,
     /// Those that the offer gives the id that the server writes.
     extensions: Vec<Extension>,
     reduced_size: bool,
+}
+
+/// A codec in a section of the offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Format {
+    codec: CodecParameters,
+    feedback: Feedback,
+    /// The payload type of repairs.
+    rtx: Option<u8>,
 }
 
 /// What the server sends in one section.
@@ -46,6 +55,8 @@ pub struct PullMedia {
     pub stream_id: String,
     /// That the server sends with.
     pub ssrc: u32,
+    /// How the server sends packets again, if the receiver takes a stream for that.
+    pub rtx: Option<Rtx>,
     /// Extensions that the publisher sends, and the receiver would understand.
     pub extensions: Vec<Extension>,
 }
@@ -76,9 +87,10 @@ impl PullOffer {
                 && read::is_secure_rtp(description)
                 && read::direction(&session, description).1;
             let codecs: Vec<_> = if usable {
-                let of = |codec: CodecParameters| {
-                    let feedback = read::feedback(description, codec.payload_type);
-                    (codec, feedback)
+                let of = |codec: CodecParameters| Format {
+                    feedback: read::feedback(description, codec.payload_type),
+                    rtx: read::rtx(description, codec.payload_type),
+                    codec,
                 };
                 read::codecs(description).into_iter().map(of).collect()
             } else {
@@ -119,24 +131,29 @@ impl PullOffer {
         [Kind::Audio, Kind::Video].into_iter().any(|kind| {
             let of_kind = |section: &&Offered| {
                 let mut codecs = section.codecs.iter();
-                codecs.any(|(codec, _)| codec.codec.kind() == kind)
+                codecs.any(|format| format.codec.codec.kind() == kind)
             };
             self.sections.iter().filter(of_kind).count() > 1
         })
     }
 
-    /// The first section that can carry a codec and that is not in `taken`, and how.
+    /// The first section that can carry a codec and that is not in `taken`, and how: with one
+    /// SSRC for media and another for repairs.
     pub fn fit(
         &self,
         published: &CodecParameters,
         stream_id: &str,
-        ssrc: u32,
+        (ssrc, repair_ssrc): (u32, u32),
         extensions: &[Extension],
         taken: &[PullMedia],
     ) -> Option<PullMedia> {
         let free = |section: &&Offered| taken.iter().all(|other| other.mid != section.mid);
         self.sections.iter().filter(free).find_map(|section| {
             let payload_type = section.codec_for(published)?.payload_type;
+            let rtx = section
+                .format(payload_type)
+                .filter(|format| format.feedback.nack)
+                .and_then(|format| format.rtx);
             let mut extensions = extensions.to_vec();
             extensions.retain(|extension| section.extensions.contains(extension));
             // RFC 8843, section 10.1.2: in all sections of a bundle, a payload type is the same
@@ -152,6 +169,10 @@ impl PullOffer {
                 },
                 stream_id: stream_id.to_owned(),
                 ssrc,
+                rtx: rtx.map(|payload_type| Rtx {
+                    payload_type,
+                    ssrc: repair_ssrc,
+                }),
                 extensions,
             })
         })
@@ -175,10 +196,15 @@ impl PullOffer {
 }
 
 impl Offered {
+    fn format(&self, payload_type: u8) -> Option<&Format> {
+        let mut formats = self.codecs.iter();
+        formats.find(|format| format.codec.payload_type == payload_type)
+    }
+
     /// The offered form of a codec that a receiver can be sent the published one in.
     fn codec_for(&self, published: &CodecParameters) -> Option<&CodecParameters> {
         let same = |one: &&CodecParameters| one.codec == published.codec;
-        let mut offered = self.codecs.iter().map(|(codec, _)| codec).filter(same);
+        let mut offered = self.codecs.iter().map(|format| &format.codec).filter(same);
         let parameter = |codec: &CodecParameters, name| {
             read::fmtp_parameter(&codec.fmtp, name).map(str::to_ascii_lowercase)
         };
@@ -226,7 +252,7 @@ impl Offered {
         let Some(media) = media else {
             match self.codecs.first() {
                 // Some libraries want to know the format even of what is rejected.
-                Some((codec, _)) => section.codec(codec, Feedback::default()),
+                Some(format) => section.codec(&format.codec, Feedback::default()),
                 None => {
                     section.0.media_name.formats.push(self.format.clone());
                     &mut section
@@ -241,24 +267,24 @@ impl Offered {
         }
         let codec = &media.codec;
         let theirs = self
-            .codecs
-            .iter()
-            .find(|(other, _)| other.payload_type == codec.payload_type)
-            .map_or_else(Feedback::default, |(_, feedback)| *feedback);
+            .format(codec.payload_type)
+            .map_or_else(Feedback::default, |format| format.feedback);
         let feedback = offered_feedback(codec.codec.kind()).and(theirs);
         let codec = CodecParameters {
             fmtp: fmtp(codec),
             ..codec.clone()
         };
         section.flag("sendonly").codec(&codec, feedback);
+        if let Some(rtx) = media.rtx {
+            section.rtx(&codec, rtx.payload_type);
+        }
         for extension in &media.extensions {
             let line = format!("{} {}", extension.own_id(), extension.uri());
             section.value("extmap", line);
         }
         let stream = msid(&media.stream_id);
-        section
-            .value("msid", format!("{stream} {stream}-{}", msid(&self.mid)))
-            .value("ssrc", format!("{} cname:{stream}", media.ssrc));
+        let track = format!("{stream}-{}", msid(&self.mid));
+        section.source(&stream, &track, media.ssrc, media.rtx);
         section.0
     }
 }
@@ -332,16 +358,16 @@ mod tests {
         let fit = |codec: &CodecParameters, ssrc, extensions: &[_], taken: &[_]| {
             offer.fit(codec, "s", ssrc, extensions, taken)
         };
-        let sound = fit(&published(Codec::Opus, ""), 1, &[], &[]).unwrap();
+        let sound = fit(&published(Codec::Opus, ""), (1, 10), &[], &[]).unwrap();
         assert_eq!((sound.mid.as_str(), sound.codec.payload_type), ("d", 109));
         let taken = [sound];
-        assert_eq!(fit(&published(Codec::Opus, ""), 2, &[], &taken), None);
+        assert_eq!(fit(&published(Codec::Opus, ""), (2, 20), &[], &taken), None);
         let h264 = published(Codec::H264, "packetization-mode=1;profile-level-id=42E034");
         let extensions = [Extension::VideoOrientation, Extension::DependencyDescriptor];
-        let video = fit(&h264, 3, &extensions, &taken).unwrap();
+        let video = fit(&h264, (3, 30), &extensions, &taken).unwrap();
         assert_eq!((video.mid.as_str(), video.codec.payload_type), ("v", 46));
         assert_eq!(video.extensions, [Extension::VideoOrientation]);
-        assert_eq!(fit(&published(Codec::Vp9, ""), 3, &[], &[]), None);
+        assert_eq!(fit(&published(Codec::Vp9, ""), (3, 30), &[], &[]), None);
     }
 
     #[test]
@@ -351,9 +377,9 @@ mod tests {
         assert!(offer.has_room_for_several());
         let (stereo, plain) = ("stereo=1", "minptime=10");
         let one = published(Codec::Opus, stereo);
-        let one = offer.fit(&one, "s", 1, &[], &[]).unwrap();
+        let one = offer.fit(&one, "s", (1, 10), &[], &[]).unwrap();
         let other = published(Codec::Opus, plain);
-        let other = offer.fit(&other, "t", 2, &[], std::slice::from_ref(&one));
+        let other = offer.fit(&other, "t", (2, 20), &[], std::slice::from_ref(&one));
         let other = other.unwrap();
         assert_eq!((one.mid.as_str(), one.codec.fmtp.as_str()), ("a", stereo));
         assert_eq!(
@@ -370,7 +396,7 @@ mod tests {
     fn the_answer_sends_what_was_taken_and_rejects_the_rest() {
         let offer = PullOffer::parse(&offer()).unwrap();
         let vp8 = published(Codec::Vp8, "");
-        let media = offer.fit(&vp8, "s", 77, &[], &[]).unwrap();
+        let media = offer.fit(&vp8, "s", (77, 770), &[], &[]).unwrap();
         let answer = offer.answer(&local(), &[media]);
         assert!(answer.contains("a=group:BUNDLE v\r\n"), "{answer}");
         assert!(
@@ -381,6 +407,34 @@ mod tests {
         assert_eq!(answer.matches("a=sendonly").count(), 1, "{answer}");
         assert!(answer.contains("a=setup:active\r\n"), "{answer}");
         assert!(answer.contains("a=ssrc:77 cname:s\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn repairs_go_by_the_payload_type_of_the_receiver() {
+        let rtx = "a=rtpmap:50 rtx/90000\r\na=fmtp:50 apt=46\r\na=rtpmap:46 ";
+        let sdp = offer()
+            .replace("45 46 47", "45 46 47 50")
+            .replace("a=rtpmap:46 ", rtx);
+        let offer = PullOffer::parse(&sdp).unwrap();
+        let h264 = published(Codec::H264, "packetization-mode=1;profile-level-id=42e01f");
+        let media = offer.fit(&h264, "s", (7, 70), &[], &[]).unwrap();
+        let rtx = Rtx {
+            payload_type: 50,
+            ssrc: 70,
+        };
+        assert_eq!(media.rtx, Some(rtx));
+        let answer = offer.answer(&local(), &[media]);
+        for line in [
+            "m=video 9 UDP/TLS/RTP/SAVPF 46 50\r\n",
+            "a=rtpmap:50 rtx/90000\r\n",
+            "a=fmtp:50 apt=46\r\n",
+            "a=ssrc-group:FID 7 70\r\n",
+            "a=ssrc:70 cname:s\r\n",
+        ] {
+            assert!(answer.contains(line), "{line} in {answer}");
+        }
+        let vp8 = offer.fit(&published(Codec::Vp8, ""), "s", (7, 70), &[], &[]);
+        assert_eq!(vp8.unwrap().rtx, None);
     }
 
     #[test]

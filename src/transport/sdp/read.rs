@@ -254,6 +254,17 @@ pub(super) fn codecs(media: &MediaDescription) -> Vec<CodecParameters> {
         .collect()
 }
 
+/// The payload type that packets of another are sent again with (RFC 4588, section 8.1).
+pub(super) fn rtx(media: &MediaDescription, payload_type: u8) -> Option<u8> {
+    let of = payload_type.to_string();
+    media.media_name.formats.iter().find_map(|format| {
+        let name = format_value(media, "rtpmap", format)?.split('/').next()?;
+        let apt = fmtp_parameter(format_value(media, "fmtp", format)?, "apt")?;
+        let number = format.parse().ok().filter(|number| *number < 128);
+        number.filter(|_| name.eq_ignore_ascii_case("rtx") && apt == of)
+    })
+}
+
 /// What an attribute like `a=fmtp:96 …` says of a payload type.
 fn format_value<'a>(media: &'a MediaDescription, key: &'a str, format: &str) -> Option<&'a str> {
     values(&media.attributes, key).find_map(|value| {

@@ -2,7 +2,7 @@ use super::{DownOffer, SdpError, UpOffer};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{
     CodecParameters, DownMedia, Extension, Feedback, Fingerprint, IceCredentials, LocalTransport,
-    Setup, UpMedia,
+    Rtx, Setup, UpMedia,
 };
 use proptest::prelude::*;
 
@@ -487,6 +487,7 @@ fn down(video: CodecParameters, active: bool) -> DownOffer {
                 codec: opus,
                 stream_id: "{a b}\r\nx".to_owned(),
                 ssrc: 1111,
+                rtx: None,
                 active: true,
                 extensions: vec![
                     Extension::AudioLevel,
@@ -500,6 +501,10 @@ fn down(video: CodecParameters, active: bool) -> DownOffer {
                 codec: video,
                 stream_id: "{a b}\r\nx".to_owned(),
                 ssrc: 2222,
+                rtx: Some(Rtx {
+                    payload_type: 97,
+                    ssrc: 3333,
+                }),
                 active,
                 extensions: vec![
                     Extension::AbsSendTime,
@@ -545,6 +550,12 @@ fn the_offer_to_a_receiver() {
     assert!(!audio.iter().any(|line| line.starts_with("a=rtcp-fb")));
     let video = section(&text, 1);
     for line in [
+        "video 9 UDP/TLS/RTP/SAVPF 96 97",
+        "a=rtpmap:97 rtx/90000",
+        "a=fmtp:97 apt=96",
+        "a=ssrc-group:FID 2222 3333",
+        "a=ssrc:2222 cname:_a_b___x",
+        "a=ssrc:3333 cname:_a_b___x",
         "a=rtcp-fb:96 goog-remb",
         "a=rtcp-fb:96 nack",
         "a=rtcp-fb:96 nack pli",
@@ -621,6 +632,32 @@ fn answers_of_browsers_are_accepted() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn repairs_have_a_stream_of_their_own_where_the_answer_keeps_it() {
+    let offer = down(video(Codec::Vp8, 96, ""), true);
+    let kept = |formats: &str, lines: &str| {
+        let answer = CHROMIUM_ANSWER
+            .replace("SAVPF 96", &format!("SAVPF {formats}"))
+            .replace("a=rtpmap:96 ", &format!("{lines}a=rtpmap:96 "));
+        offer.accept(&answer).expect("a good answer").media[1].rtx
+    };
+    let rtx = "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+    assert!(kept("96 97", rtx));
+    assert!(!kept("96", ""));
+    assert!(!kept("96", rtx), "it is not among the formats");
+    assert!(!kept("96 97", &rtx.replace("=96", "=98")), "of another");
+    assert!(
+        !kept("96 99", &rtx.replace(":97", ":99")),
+        "another payload type would not be understood"
+    );
+    let answer = CHROMIUM_ANSWER
+        .replace("SAVPF 96", "SAVPF 96 97")
+        .replace("a=rtpmap:96 ", &format!("{rtx}a=rtpmap:96 "))
+        .replace("a=rtcp-fb:96 nack\r\n", "");
+    let answer = offer.accept(&answer).expect("a good answer");
+    assert!(!answer.media[1].rtx, "nobody would ask");
 }
 
 #[test]

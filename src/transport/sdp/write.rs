@@ -1,7 +1,7 @@
 //! What offers and answers have in common when they are written.
 
 use crate::transport::description::{
-    CodecParameters, Feedback, Fingerprint, LocalTransport, Setup,
+    CodecParameters, Feedback, Fingerprint, LocalTransport, Rtx, Setup,
 };
 use rtc_sdp::description::common::{Address, ConnectionInformation};
 use rtc_sdp::description::media::{MediaDescription, MediaName, RangedPort};
@@ -119,6 +119,33 @@ impl Section {
             if agreed {
                 self.value("rtcp-fb", format!("{payload_type} {name}"));
             }
+        }
+        self
+    }
+
+    /// The format of packets that are sent again (RFC 4588, section 8.1).
+    pub(super) fn rtx(&mut self, codec: &CodecParameters, payload_type: u8) -> &mut Self {
+        let clock_rate = codec.codec.clock_rate();
+        self.0.media_name.formats.push(payload_type.to_string());
+        self.value("rtpmap", format!("{payload_type} rtx/{clock_rate}"))
+            .value("fmtp", format!("{payload_type} apt={}", codec.payload_type))
+    }
+
+    /// What is sent in the section: a track of a stream (RFC 8830), its SSRC and that of its
+    /// repairs (RFC 5576). Tracks of one stream are played in step by their common cname.
+    pub(super) fn source(
+        &mut self,
+        stream: &str,
+        track: &str,
+        ssrc: u32,
+        rtx: Option<Rtx>,
+    ) -> &mut Self {
+        self.value("msid", format!("{stream} {track}"));
+        if let Some(rtx) = rtx {
+            self.value("ssrc-group", format!("FID {ssrc} {}", rtx.ssrc));
+        }
+        for ssrc in [Some(ssrc), rtx.map(|rtx| rtx.ssrc)].into_iter().flatten() {
+            self.value("ssrc", format!("{ssrc} cname:{stream}"));
         }
         self
     }
