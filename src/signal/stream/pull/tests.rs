@@ -57,10 +57,10 @@ fn a_payload_type_means_one_thing_in_an_offer() {
         [
             ("0", "s1", 111),
             ("1", "s1", 102),
-            // Others than the usual ones of any codec.
-            ("2", "s2", 97),
-            ("3", "s2", 99),
-            ("4", "s3", 99),
+            // Others than the usual ones of any codec and of its repairs.
+            ("2", "s2", 100),
+            ("3", "s2", 101),
+            ("4", "s3", 101),
             ("5", "s5", 111),
         ]
     );
