@@ -16,7 +16,8 @@ pub(crate) mod pair;
 use perikon::media::feedback::NtpClock;
 use perikon::media::{Codec, Kind};
 use perikon::shard::{
-    Batch, Command, DownTrackConfig, Event, PeerId, Shard, ShardConfig, ShardId, UpTrackConfig,
+    Batch, ClientId, Command, DownTrackConfig, Event, PeerId, Shard, ShardConfig, ShardId,
+    UpTrackConfig,
 };
 use perikon::transport::Path;
 use perikon::transport::description::{
@@ -161,6 +162,7 @@ impl Fanout {
             now,
             Command::AddDown {
                 peer,
+                client: ClientId(peer.0),
                 source: up,
                 home: ShardId(0),
                 role: Role::Offerer,

@@ -5,7 +5,7 @@ use super::driver::{Driver, Load};
 use super::figures::ThreadFigures;
 use super::link::{self, Address, Inbox, Links, Message};
 use crate::media::feedback::NtpClock;
-use crate::shard::{Command, Event, PeerId, Shard, ShardConfig, ShardId, ShardStats};
+use crate::shard::{ClientId, Command, Event, PeerId, Shard, ShardConfig, ShardId, ShardStats};
 use crate::transport::description::Fingerprint;
 use crate::transport::identity::Identity;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -65,6 +65,7 @@ pub enum EngineError {
 pub struct Engine {
     fingerprint: Fingerprint,
     next_peer: AtomicU64,
+    next_client: AtomicU64,
     removed: AtomicU64,
     shards: Vec<ShardHandle>,
 }
@@ -152,6 +153,7 @@ impl Engine {
         let engine = Self {
             fingerprint: identity.fingerprint().clone(),
             next_peer: AtomicU64::new(1),
+            next_client: AtomicU64::new(1),
             removed: AtomicU64::new(0),
             shards,
         };
@@ -166,6 +168,11 @@ impl Engine {
     /// A name for a new peer.
     pub fn new_peer(&self) -> PeerId {
         PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A name for a new client that receives.
+    pub fn new_client(&self) -> ClientId {
+        ClientId(self.next_client.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Where a new group should live.

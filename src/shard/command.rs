@@ -40,11 +40,15 @@ impl Shard {
             }
             Command::AddDown {
                 peer,
+                client,
                 source,
                 home,
                 role,
                 local,
-            } => self.add_down(now, peer, (source, home), role, &local),
+            } => {
+                let client = self.clients.enter(client);
+                self.add_down(now, (peer, client), (source, home), role, &local);
+            }
             Command::AddSource { peer, source, home } => self.add_source(peer, source, home),
             Command::AcceptDown {
                 peer,
@@ -172,23 +176,29 @@ impl Shard {
     fn add_down(
         &mut self,
         now: Instant,
-        id: PeerId,
+        (id, client): (PeerId, u32),
         (source, home): (PeerId, ShardId),
         role: Role,
         local: &IceCredentials,
     ) {
         let Some(peer) = self.new_peer(now, id, role, local) else {
+            self.clients.release(client);
             return;
         };
         let index = self.downs.insert(DownPeer {
             peer,
+            client,
             sources: Vec::new(),
             tracks: Vec::new(),
             wanted: Vec::new(),
             connected: false,
             report_from: 0,
             remb: None,
+            detector: None,
         }) as u32;
+        if let Some(client) = self.clients.get_mut(client) {
+            client.downs.push(index);
+        }
         let place = Place::Down(index);
         self.by_id.insert(id, place);
         self.routes.add_ufrag(local.ufrag.clone(), place);
@@ -330,6 +340,7 @@ impl Shard {
                 let down = self.downs.remove(index as usize);
                 self.ledger.down_gone(&down);
                 self.flush.forget_down(index);
+                self.clients.leave(down.client, index);
                 for source in down.sources.into_iter().flatten() {
                     if let Some(up) = self.ups.get_mut(source as usize) {
                         up.downs.retain(|other| *other != index);

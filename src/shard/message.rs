@@ -15,6 +15,10 @@ pub struct PeerId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u64);
 
+/// Who receives: all its down peers share one path. Unique in the process and never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
 /// A shard of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShardId(pub usize);
@@ -96,6 +100,8 @@ pub enum Command {
     AddDown {
         /// The new peer.
         peer: PeerId,
+        /// Who receives: those of its peers that are in one shard share one estimate.
+        client: ClientId,
         /// The up peer whose tracks it carries.
         source: PeerId,
         /// Where that one is.
@@ -270,6 +276,9 @@ pub struct StreamStats {
     pub rtt: Option<Duration>,
     /// The receiver's estimate of what it can take (REMB), bit/s.
     pub remb: Option<u64>,
+    /// What the path of the receiver is taken to carry, for all of its client's peers in this
+    /// shard together, bit/s.
+    pub estimate: Option<u64>,
     /// Where media goes to or comes from, once connected.
     pub remote: Option<SocketAddr>,
     /// Its tracks, in order.

@@ -5,6 +5,7 @@
 //! shard has nothing more to send. Packets of one turn go out together, receiver by receiver.
 
 mod batch;
+mod client;
 mod command;
 mod drops;
 mod feedback;
@@ -24,8 +25,8 @@ pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
 pub use figures::{MediaCounts, MediaFigures, PeerFigures, ShardFigures};
 pub use message::{
-    Command, DownTrackConfig, Event, GroupId, PeerId, RelayMessage, ShardId, ShardStats, Speaker,
-    StreamStats, TrackStats, UpTrackConfig,
+    ClientId, Command, DownTrackConfig, Event, GroupId, PeerId, RelayMessage, ShardId, ShardStats,
+    Speaker, StreamStats, TrackStats, UpTrackConfig,
 };
 pub use relay::{RelayHeader, Relays};
 pub use stats::ShardSize;
@@ -36,6 +37,7 @@ use crate::transport::Path;
 use crate::transport::identity::Identity;
 use crate::transport::peer::TransportEvent;
 use ahash::RandomState;
+use client::Clients;
 use drops::Drops;
 use figures::Ledger;
 use flush::Flush;
@@ -93,6 +95,7 @@ pub struct Shard {
     handshakes: Handshakes,
     relays: Relays,
     circles: Circles,
+    clients: Clients,
     scratch: Box<[u8; SLOT]>,
 }
 
@@ -110,7 +113,8 @@ impl Shard {
             downs: Slab::new(),
             by_id: HashMap::with_hasher(hasher.clone()),
             routes: Routes::new(hasher.clone()),
-            circles: Circles::new(hasher),
+            circles: Circles::new(hasher.clone()),
+            clients: Clients::new(hasher),
             timers: BinaryHeap::new(),
             events: VecDeque::new(),
             drops: Drops::default(),

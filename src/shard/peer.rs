@@ -2,6 +2,7 @@
 
 use super::message::{DownTrackConfig, PeerId, ShardId};
 use crate::media::Kind;
+use crate::media::bandwidth::Detector;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
 use crate::media::up::UpTrack;
@@ -133,6 +134,8 @@ impl UpPeer {
 /// A receiver: of one stream, or of several over one peer connection.
 pub(crate) struct DownPeer {
     pub(crate) peer: Peer,
+    /// The place of the client that it belongs to.
+    pub(crate) client: u32,
     /// The publishers, in the order in which they were named; `None` for one that is gone.
     pub(crate) sources: Vec<Option<u32>>,
     pub(crate) tracks: Vec<DownTrack>,
@@ -143,6 +146,8 @@ pub(crate) struct DownPeer {
     pub(crate) report_from: usize,
     /// The receiver's estimate, bit/s.
     pub(crate) remb: Option<u64>,
+    /// What its packets say of the path, once the receiver told of them.
+    pub(crate) detector: Option<Box<Detector>>,
 }
 
 impl DownPeer {

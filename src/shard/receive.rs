@@ -265,6 +265,7 @@ impl Shard {
                         self.update_remb(source, before, share);
                     }
                 }
+                self.receiver_estimated(now, index);
             }
             Report::TransportCc { .. }
             | Report::Bye { .. }

@@ -22,6 +22,8 @@ pub struct ShardSize {
     pub waiting: usize,
     /// Receivers that tracks are forwarded to.
     pub receivers: usize,
+    /// Clients with receivers.
+    pub clients: usize,
     /// Groups with voices.
     pub circles: usize,
     /// Events that nobody has taken.
@@ -34,6 +36,7 @@ impl Shard {
         let (paths, ufrags, transactions) = self.routes.size();
         ShardSize {
             peers: self.peers(),
+            clients: self.clients.len(),
             paths,
             ufrags,
             transactions,
@@ -54,7 +57,10 @@ impl Shard {
         let ups = self.ups.iter_mut().filter(|(_, up)| up.home.is_none());
         let ups = ups.map(|(_, up)| up_stats(now, up));
         let mut streams: Vec<_> = ups.collect();
-        streams.extend(self.downs.iter().map(|(_, down)| down_stats(down)));
+        streams.extend(self.downs.iter().map(|(_, down)| {
+            let client = self.clients.get(down.client);
+            down_stats(down, client.and_then(|client| client.estimate.bitrate()))
+        }));
         ShardStats {
             streams,
             drops: self.drops.snapshot(),
@@ -90,12 +96,13 @@ fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
         up: true,
         rtt: up.peer.as_ref().and_then(|peer| peer.rtt),
         remb: up.remb,
+        estimate: None,
         remote: up.peer.as_ref().and_then(Peer::remote),
         tracks,
     }
 }
 
-fn down_stats(down: &DownPeer) -> StreamStats {
+fn down_stats(down: &DownPeer, estimate: Option<u64>) -> StreamStats {
     let tracks = down
         .tracks
         .iter()
@@ -122,6 +129,7 @@ fn down_stats(down: &DownPeer) -> StreamStats {
         up: false,
         rtt: down.peer.rtt,
         remb: down.remb,
+        estimate,
         remote: down.peer.remote(),
         tracks,
     }

@@ -7,6 +7,7 @@ use super::state::State;
 use super::stream::Streams;
 use super::user_message::UserMessageOut;
 use crate::group::{Group, Kick, Mailbox};
+use crate::shard::ClientId;
 use axum::extract::ws::Utf8Bytes;
 use rand::distr::{Alphanumeric, SampleString};
 use std::collections::VecDeque;
@@ -33,6 +34,8 @@ pub(super) struct Session {
     /// What it understands that is not Galène's (`docs/protocol.md`).
     features: Vec<&'static str>,
     pub(super) streams: Streams,
+    /// What the shards call it where it receives.
+    pub(super) receives_as: ClientId,
     /// What waits to be written.
     out: VecDeque<Utf8Bytes>,
 }
@@ -92,6 +95,7 @@ impl Session {
         mailbox: Arc<Mailbox>,
     ) -> Self {
         Self {
+            receives_as: state.engine().new_client(),
             state,
             id,
             username: String::new(),

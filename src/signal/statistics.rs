@@ -61,7 +61,8 @@ pub struct UpTrackStatistics {
 pub struct DownTrackStatistics {
     /// bit/s
     pub bitrate: u64,
-    /// What the receiver thinks it can take, bit/s; 0 if it did not say.
+    /// What the receiver's path is taken to carry, for all that it receives, bit/s; 0 if that is
+    /// not known.
     pub max_bitrate: u64,
     /// 0 to 1.
     pub loss: f64,
@@ -96,7 +97,7 @@ fn up_track(track: &TrackStats) -> UpTrackStatistics {
 fn down_track(track: &TrackStats, stream: &StreamStats) -> DownTrackStatistics {
     DownTrackStatistics {
         bitrate: track.bitrate,
-        max_bitrate: stream.remb.unwrap_or(0),
+        max_bitrate: stream.estimate.or(stream.remb).unwrap_or(0),
         loss: track.loss,
         jitter: milliseconds(track.jitter),
         sid: 0,

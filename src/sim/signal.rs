@@ -207,6 +207,8 @@ impl World {
             shard,
             Command::AddDown {
                 peer,
+                // Those of one host share its path.
+                client: crate::shard::ClientId(host.0 as u64),
                 source: source_peer,
                 home: ShardId(home),
                 role: Role::Offerer,

@@ -304,6 +304,7 @@ impl Session {
         self.state.figures().offered(down.peer, Way::Down);
         let command = Command::AddDown {
             peer: down.peer,
+            client: self.receives_as,
             source: stream.peer,
             home: stream.shard,
             role: Role::Offerer,

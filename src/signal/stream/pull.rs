@@ -199,6 +199,7 @@ impl Session {
         self.state.figures().offered(peer, Way::Down);
         let command = Command::AddDown {
             peer,
+            client: self.receives_as,
             source: first.peer,
             home: first.shard,
             role: plan.role,
