@@ -7,6 +7,7 @@
 mod authentication;
 mod client;
 mod editors;
+mod fuzz;
 #[allow(dead_code)]
 #[path = "../signalling/harness.rs"]
 mod harness;

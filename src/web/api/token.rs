@@ -13,6 +13,8 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use std::sync::Arc;
 
+/// The longest token that someone may think of, in characters.
+const MAX_LENGTH: usize = 200;
 /// How often a change begins anew when others change the same token meanwhile.
 const ATTEMPTS: usize = 100;
 
@@ -65,6 +67,9 @@ pub(super) async fn answer(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     must_exist(call, shelf).await?;
+    if before.is_none() && !is_legal(name) {
+        return Err(ApiError::Bad("illegal name of a token".to_owned()));
+    }
     if before.is_some() && !is_here {
         let why = "there is a token of this name in another group, or of another user";
         return Err(ApiError::Conflict(why.to_owned()));
@@ -92,6 +97,15 @@ pub(super) async fn answer(
         .blocking(move |registry| until_undisturbed(registry, change))
         .await?;
     Ok(put(is_new))
+}
+
+/// Whether a new token may be called so. It stands in URLs and in one file with all others.
+fn is_legal(name: &str) -> bool {
+    name.chars().count() <= MAX_LENGTH
+        && !name.chars().any(|c| c.is_control() || c == '\\')
+        && name
+            .split('/')
+            .all(|part| !part.is_empty() && !part.starts_with('.'))
 }
 
 async fn delete(call: &Call, shelf: &Shelf, name: &str) -> Result<(), ApiError> {
