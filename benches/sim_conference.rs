@@ -1,7 +1,9 @@
-//! How fast the simulation is: a meeting over bad links in virtual time, shard and clients
-//! together, on one core.
+//! What meetings are like over named links (the table of `docs/conference.txt`), and how fast
+//! the simulation is: a meeting over bad links in virtual time, shard and clients together, on
+//! one core.
 //!
-//! `cargo bench --bench sim_conference`; its last line is JSON.
+//! `cargo bench --bench sim_conference`; its last line is JSON. `-- --seed NUMBER` for the table
+//! under another seed.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +16,7 @@
 mod common;
 
 use common::clock::thread_cpu;
+use perikon::sim::conference::{SCENARIOS, SEED, table};
 use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
 use std::time::{Duration, Instant};
 
@@ -95,7 +98,23 @@ fn hold(people: usize, loss: f64) -> Meeting {
     }
 }
 
+/// Under the seed of the arguments, if there is one.
+fn print_table() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--seed");
+    let seed = match arguments.nth(1) {
+        Some(seed) => seed.parse().expect("--seed NUMBER"),
+        None => SEED,
+    };
+    let outcomes = SCENARIOS
+        .iter()
+        .flat_map(|scenario| scenario.run(seed).unwrap())
+        .map(|(outcome, _)| outcome);
+    let outcomes: Vec<_> = outcomes.collect();
+    println!("{}", table(seed, &outcomes));
+}
+
 fn main() {
+    print_table();
     println!(
         "{:>7} {:>6} {:>12} {:>14} {:>13} {:>9}",
         "people", "loss", "hours/CPU s", "meeting s/s", "packets/CPU s", "given up"

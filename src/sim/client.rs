@@ -1,5 +1,6 @@
 //! The transport of a simulated client, and what carries media over it.
 
+use super::conference::{Publisher, Viewer};
 use super::receiver::Receiver;
 use super::report::ClientReport;
 use super::sender::Sender;
@@ -49,6 +50,9 @@ impl Endpoint {
 pub(super) enum Media {
     Send(Box<Sender>),
     Receive(Box<Receiver>),
+    /// As browsers do, and not as tests want it.
+    Publish(Box<Publisher>),
+    View(Box<Viewer>),
 }
 
 /// One peer connection of a simulated client.
@@ -138,7 +142,8 @@ impl Client {
         };
         let taken = match &mut self.media {
             Media::Receive(receiver) => receiver.handle_rtp(now, data, opener),
-            Media::Send(_) => false,
+            Media::View(viewer) => viewer.handle_rtp(now, data, opener),
+            Media::Send(_) | Media::Publish(_) => false,
         };
         self.report.stray += u64::from(!taken);
     }
@@ -156,6 +161,8 @@ impl Client {
         match &mut self.media {
             Media::Send(sender) => sender.handle_rtcp(now, data, &mut self.report),
             Media::Receive(receiver) => receiver.handle_rtcp(now, data, &mut self.report),
+            Media::Publish(publisher) => publisher.handle_rtcp(now, data, &mut self.report),
+            Media::View(viewer) => viewer.handle_rtcp(now, data, &mut self.report),
         }
     }
 
@@ -193,6 +200,8 @@ impl Client {
                     sender.send(now, &mut self.endpoint, outbox, &mut self.report);
                 }
                 Media::Receive(receiver) => receiver.send(now, &mut self.endpoint, outbox),
+                Media::Publish(publisher) => publisher.send(now, &mut self.endpoint, outbox),
+                Media::View(viewer) => viewer.send(now, &mut self.endpoint, outbox),
             }
         }
     }
@@ -202,6 +211,8 @@ impl Client {
         let media = match &self.media {
             Media::Send(sender) => sender.poll_timeout(),
             Media::Receive(receiver) => receiver.poll_timeout(),
+            Media::Publish(publisher) => publisher.poll_timeout(),
+            Media::View(viewer) => viewer.poll_timeout(),
         };
         [
             self.endpoint.transport.poll_timeout(),

@@ -9,6 +9,7 @@
 //! The clients are not browsers: they pace, ask and decode as plainly as the question allows.
 
 mod client;
+pub mod conference;
 mod decode;
 mod link;
 mod payload;
@@ -20,7 +21,7 @@ mod sender;
 mod signal;
 mod world;
 
-pub use link::{Link, LinkConfig, LinkFigures};
+pub use link::{BIN, Bursts, Link, LinkConfig, LinkFigures, Step};
 pub use payload::Mark;
 pub use random::Random;
 pub use receiver::ReceiverConfig;

@@ -1,12 +1,13 @@
 //! What the clients and the server tell each other outside of the media path. It takes no time.
 
 use super::client::{Client, Media};
+use super::conference::{Publisher, PublisherConfig, Viewer, ViewerConfig};
 use super::random::Random;
 use super::receiver::{Receiver, ReceiverConfig};
 use super::sender::{Sender, SenderConfig};
 use super::world::{ClientId, HostId, NewClient, SimError, UNIX, World};
 use crate::media::Kind;
-use crate::shard::{Command, DownTrackConfig, PeerId, ShardId};
+use crate::shard::{Command, DownTrackConfig, PeerId, ShardId, UpTrackConfig};
 use crate::transport::description::{IceCredentials, RemoteTransport, Rtx, Setup};
 use crate::transport::identity::Identity;
 use crate::transport::peer::Role;
@@ -22,6 +23,13 @@ pub(super) struct Subscription {
     pub(super) tracks: Vec<DownTrackConfig>,
     /// What its answer says of its transport.
     pub(super) answer: RemoteTransport,
+}
+
+/// Whose stream it is, and on which shard.
+#[derive(Clone, Copy)]
+struct Source {
+    peer: PeerId,
+    home: usize,
 }
 
 fn description(
@@ -66,15 +74,43 @@ impl World {
         config: SenderConfig,
     ) -> Result<ClientId, SimError> {
         let id = self.next_client;
+        let random = Random::stream(self.seed, &[2, id as u64]);
+        let times = (self.start, self.now);
+        let sender = Sender::new(id as u64, times, UNIX, config, random);
+        let tracks = sender.track_configs();
+        self.send_media(host, shard, Media::Send(Box::new(sender)), tracks)
+    }
+
+    /// A browser of `host` begins to publish a stream on a shard.
+    ///
+    /// # Errors
+    /// When ICE refuses the client's settings.
+    pub fn broadcast(
+        &mut self,
+        host: HostId,
+        shard: usize,
+        config: PublisherConfig,
+    ) -> Result<ClientId, SimError> {
+        let random = Random::stream(self.seed, &[2, self.next_client as u64]);
+        let times = (self.start, self.now);
+        let publisher = Publisher::new(times, UNIX, config, random);
+        let tracks = publisher.track_configs();
+        self.send_media(host, shard, Media::Publish(Box::new(publisher)), tracks)
+    }
+
+    fn send_media(
+        &mut self,
+        host: HostId,
+        shard: usize,
+        media: Media,
+        tracks: Vec<UpTrackConfig>,
+    ) -> Result<ClientId, SimError> {
+        let id = self.next_client;
         let peer = Self::peer_of(id);
         let ours = self.credentials();
         let theirs = self.credentials();
         let address = self.new_address(host.0);
         let times = (self.start, self.now);
-        let random = Random::stream(self.seed, &[2, id as u64]);
-        let sender = Sender::new(id as u64, times, UNIX, config, random);
-        let tracks = sender.track_configs();
-        let media = Media::Send(Box::new(sender));
         let mut client = Client::new(times, &self.browser, Role::Offerer, &theirs, address, media)?;
         let server = self.server_address(shard);
         let answer = description(&self.server, &ours, Setup::Active, server);
@@ -170,14 +206,71 @@ impl World {
             };
             tracks.push((kind, config));
         }
+        let times = (self.start, self.now);
+        let receiver = Receiver::new(times, UNIX, config, source.0 as u64, &tracks);
+        let media = Media::Receive(Box::new(receiver));
+        let from = Source {
+            peer: source_peer,
+            home,
+        };
+        self.receive_media((shard, host), from, media, tracks)
+    }
+
+    /// A browser of `host` begins to watch the stream of another. It gets what the server gives
+    /// to one that asks for sound and pictures.
+    ///
+    /// # Errors
+    /// When there is no such stream, or ICE refuses the client's settings.
+    pub fn watch(
+        &mut self,
+        host: HostId,
+        source: ClientId,
+        config: ViewerConfig,
+    ) -> Result<ClientId, SimError> {
+        let node = self
+            .clients
+            .get(&source)
+            .ok_or(SimError::NoClient(source))?;
+        let (shard, peer) = (node.shard, node.peer);
+        let Media::Publish(publisher) = &node.client.media else {
+            return Err(SimError::WrongKind(source));
+        };
+        let ups = publisher.track_configs();
+        let mut tracks = Vec::new();
+        for (kind, payload_type) in [(Kind::Audio, AUDIO_TYPE), (Kind::Video, VIDEO_TYPE)] {
+            // Of several encodings the first.
+            let Some(at) = ups.iter().position(|track| track.kind == kind) else {
+                continue;
+            };
+            let config = DownTrackConfig {
+                mid: tracks.len().to_string(),
+                up_track: Some(at),
+                publisher: 0,
+                ssrc: self.random.next() as u32,
+                payload_type,
+                rtx: None,
+            };
+            tracks.push((kind, config));
+        }
+        let viewer = Viewer::new((self.start, self.now), config, &tracks);
+        let media = Media::View(Box::new(viewer));
+        let from = Source { peer, home: shard };
+        self.receive_media((shard, host), from, media, tracks)
+    }
+
+    fn receive_media(
+        &mut self,
+        (shard, host): (usize, HostId),
+        source: Source,
+        media: Media,
+        tracks: Vec<(Kind, DownTrackConfig)>,
+    ) -> Result<ClientId, SimError> {
         let id = self.next_client;
         let peer = Self::peer_of(id);
         let ours = self.credentials();
         let theirs = self.credentials();
         let address = self.new_address(host.0);
         let times = (self.start, self.now);
-        let receiver = Receiver::new(times, UNIX, config, source.0 as u64, &tracks);
-        let media = Media::Receive(Box::new(receiver));
         let mut client = Client::new(
             times,
             &self.browser,
@@ -209,8 +302,8 @@ impl World {
                 peer,
                 // Those of one host share its path.
                 client: crate::shard::ClientId(host.0 as u64),
-                source: source_peer,
-                home: ShardId(home),
+                source: source.peer,
+                home: ShardId(source.home),
                 role: Role::Offerer,
                 local: ours,
             },
@@ -296,7 +389,8 @@ impl World {
         let subscription = node.receives.clone();
         let tracks = match &node.client.media {
             Media::Send(sender) => sender.track_configs(),
-            Media::Receive(_) => Vec::new(),
+            Media::Publish(publisher) => publisher.track_configs(),
+            Media::Receive(_) | Media::View(_) => Vec::new(),
         };
         let (theirs_setup, ours_setup) = if subscription.is_some() {
             (Setup::Active, Setup::Actpass)
@@ -394,7 +488,7 @@ impl World {
             .ok_or(SimError::NoClient(client))?;
         match node.client.media {
             Media::Send(_) => Ok((&mut node.client, node.shard)),
-            Media::Receive(_) => Err(SimError::WrongKind(client)),
+            _ => Err(SimError::WrongKind(client)),
         }
     }
 

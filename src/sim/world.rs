@@ -1,6 +1,7 @@
 //! The world: shards, hosts, the links between them, and the order in which things happen.
 
-use super::client::{Client, Outbox};
+use super::client::{Client, Media, Outbox};
+use super::conference::{PublisherReport, ViewerReport};
 use super::link::{Link, LinkConfig, LinkFigures};
 use super::queue::{Happening, Queue};
 use super::random::Random;
@@ -197,6 +198,16 @@ impl World {
         Some((host.up.figures(), host.down.figures()))
     }
 
+    /// A host's link to it: what it carried.
+    pub fn down_link(&self, host: HostId) -> Option<&Link> {
+        self.hosts.get(host.0).map(|host| &host.down)
+    }
+
+    /// A host's link from it.
+    pub fn up_link(&self, host: HostId) -> Option<&Link> {
+        self.hosts.get(host.0).map(|host| &host.up)
+    }
+
     /// An address of a host that no client had before.
     pub(super) fn new_address(&mut self, host: usize) -> SocketAddr {
         let port = match self.hosts.get_mut(host) {
@@ -290,6 +301,22 @@ impl World {
         match self.clients.get(&client) {
             Some(node) => node.client.report(),
             None => self.departed.get(&client).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// What a publishing browser did.
+    pub fn published(&self, client: ClientId) -> Option<PublisherReport> {
+        match &self.clients.get(&client)?.client.media {
+            Media::Publish(publisher) => Some(publisher.report()),
+            _ => None,
+        }
+    }
+
+    /// What a watching browser saw until now.
+    pub fn viewed(&self, client: ClientId) -> Option<ViewerReport> {
+        match &self.clients.get(&client)?.client.media {
+            Media::View(viewer) => Some(viewer.report(self.now)),
+            _ => None,
         }
     }
 

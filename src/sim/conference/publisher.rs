@@ -1,0 +1,484 @@
+//! A browser that publishes: sound, and pictures in one or several encodings, at a rate that it
+//! takes from what the server tells it.
+
+use super::encoder::{Encoder, EncodingConfig, FRAME_RATE, Frame, SINGLE, allocate};
+use super::mark::{Mark, NONE, Picture};
+use super::rate::SendRate;
+use crate::media::feedback::{Compound, NtpClock, Report, Reports, SenderInfo};
+use crate::media::{Codec, Kind};
+use crate::shard::UpTrackConfig;
+use crate::sim::client::{Endpoint, Outbox, since};
+use crate::sim::random::Random;
+use crate::sim::report::ClientReport;
+use crate::transport::description::{Extension, ExtensionIds, Feedback};
+use crate::transport::srtp::RTP_OVERHEAD;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Packets that can be sent again.
+const HISTORY: usize = 1_024;
+const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const RATE_INTERVAL: Duration = Duration::from_millis(100);
+/// The most payload bytes of one packet.
+const MAX_PAYLOAD: usize = 1_150;
+/// Pictures leave this much faster than they are made.
+const PACING: f64 = 2.5;
+/// Bytes of a header as [`Stream::packet`] writes it.
+const HEADER: usize = 12 + 4 + 4;
+const MID_ID: u8 = 4;
+const RID_ID: u8 = 10;
+const AUDIO_LEVEL_ID: u8 = 11;
+/// Sound and its headers, bit/s: what pictures cannot have.
+const AUDIO_RATE: u64 = 48_000;
+
+/// What a publisher is like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PublisherConfig {
+    /// What it makes of its pictures, lowest first; empty for sound alone.
+    pub encodings: &'static [EncodingConfig],
+    /// Each in three temporal layers.
+    pub temporal: bool,
+}
+
+impl Default for PublisherConfig {
+    fn default() -> Self {
+        Self {
+            encodings: SINGLE,
+            temporal: false,
+        }
+    }
+}
+
+/// What a publisher did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PublisherReport {
+    /// Each 100 ms: the rate of all it sends, bit/s.
+    pub rates: Vec<u64>,
+    /// Keyframes made.
+    pub keyframes: u64,
+    /// PLI and FIR that arrived.
+    pub keyframe_requests: u64,
+    /// Packets sent again.
+    pub resent: u64,
+}
+
+/// One SSRC.
+struct Stream {
+    kind: Kind,
+    mid: u8,
+    rid: &'static str,
+    ssrc: u32,
+    payload_type: u8,
+    seqno: u64,
+    index: u32,
+    timestamp: u32,
+    history: VecDeque<Vec<u8>>,
+    packets: u32,
+    octets: u32,
+}
+
+/// A packet on its way through the pacer.
+struct Queued {
+    stream: usize,
+    timestamp: u32,
+    marker: bool,
+    payload: Vec<u8>,
+}
+
+/// A publishing browser.
+pub(in crate::sim) struct Publisher {
+    start: Instant,
+    clock: NtpClock,
+    random: Random,
+    streams: Vec<Stream>,
+    encoders: Vec<Encoder>,
+    rate: SendRate,
+    queue: VecDeque<Queued>,
+    next_paced: Instant,
+    next_audio: Option<Instant>,
+    next_frame: Option<Instant>,
+    next_report: Instant,
+    next_rate: Instant,
+    began: bool,
+    resends: Vec<Vec<u8>>,
+    report: PublisherReport,
+}
+
+impl Publisher {
+    pub(in crate::sim) fn new(
+        (start, now): (Instant, Instant),
+        unix: Duration,
+        config: PublisherConfig,
+        mut random: Random,
+    ) -> Self {
+        let mut stream = |kind, rid| Stream {
+            kind,
+            mid: if kind == Kind::Audio { b'0' } else { b'1' },
+            rid,
+            ssrc: random.next() as u32 | 1,
+            payload_type: if kind == Kind::Audio { 109 } else { 120 },
+            seqno: random.below(1 << 15),
+            index: 0,
+            timestamp: random.next() as u32,
+            history: VecDeque::new(),
+            packets: 0,
+            octets: 0,
+        };
+        let mut streams = vec![stream(Kind::Audio, "")];
+        streams.extend(
+            config
+                .encodings
+                .iter()
+                .map(|encoding| stream(Kind::Video, encoding.rid)),
+        );
+        let single = config.encodings.len() == 1;
+        let encoders: Vec<_> = config
+            .encodings
+            .iter()
+            .map(|encoding| Encoder::new(*encoding, config.temporal, single, &mut random))
+            .collect();
+        let max = config.encodings.iter().enumerate().map(|(at, encoding)| {
+            if at + 1 == config.encodings.len() {
+                encoding.max
+            } else {
+                encoding.target
+            }
+        });
+        let max: u64 = max.sum();
+        Self {
+            start,
+            clock: NtpClock::new(start, unix + Duration::from_secs(5)),
+            random,
+            streams,
+            encoders,
+            rate: SendRate::new(max + AUDIO_RATE),
+            queue: VecDeque::new(),
+            next_paced: now,
+            next_audio: None,
+            next_frame: None,
+            next_report: now,
+            next_rate: now,
+            began: false,
+            resends: Vec::new(),
+            report: PublisherReport::default(),
+        }
+    }
+
+    /// As its offer describes them: sound, then the encodings from the highest down.
+    pub(in crate::sim) fn track_configs(&self) -> Vec<UpTrackConfig> {
+        let (sound, pictures) = self.streams.split_at(1);
+        sound
+            .iter()
+            .chain(pictures.iter().rev())
+            .map(|stream| UpTrackConfig {
+                mid: char::from(stream.mid).to_string(),
+                rid: (!stream.rid.is_empty()).then(|| stream.rid.to_owned()),
+                ssrc: stream.rid.is_empty().then_some(stream.ssrc),
+                kind: stream.kind,
+                codec: codec(stream.kind),
+                payload_type: stream.payload_type,
+                extensions: extension_ids(),
+                feedback: Feedback {
+                    nack: true,
+                    pli: stream.kind == Kind::Video,
+                    fir: stream.kind == Kind::Video,
+                    remb: stream.kind == Kind::Video,
+                    transport_cc: false,
+                },
+            })
+            .collect()
+    }
+
+    pub(in crate::sim) fn report(&self) -> PublisherReport {
+        PublisherReport {
+            keyframes: self.encoders.iter().map(|encoder| encoder.keyframes).sum(),
+            ..self.report.clone()
+        }
+    }
+
+    pub(in crate::sim) fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        data: &[u8],
+        report: &mut ClientReport,
+    ) {
+        for item in Reports::new(data) {
+            match item {
+                Ok(Report::Nack { media_ssrc, lost }) => {
+                    let Some(stream) = self.streams.iter().find(|one| one.ssrc == media_ssrc)
+                    else {
+                        report.stray += 1;
+                        continue;
+                    };
+                    let found: Vec<_> = lost.filter_map(|seqno| stream.sent(seqno)).collect();
+                    self.report.resent += found.len() as u64;
+                    self.resends.extend(found);
+                }
+                Ok(Report::Pli { media_ssrc }) => self.want_keyframe(media_ssrc),
+                Ok(Report::Fir { entries }) => {
+                    for (ssrc, _) in entries {
+                        self.want_keyframe(ssrc);
+                    }
+                }
+                Ok(Report::ReceiverReport { reports, .. }) => {
+                    let streams = &self.streams;
+                    let blocks = reports.filter(|block| {
+                        streams
+                            .iter()
+                            .any(|one| one.ssrc == block.ssrc && one.kind == Kind::Video)
+                    });
+                    self.rate.receiver_report(now, blocks);
+                }
+                Ok(Report::Remb { bitrate, .. }) => self.rate.remb(now, bitrate),
+                Ok(_) => {}
+                Err(_) => report.bad_rtcp += 1,
+            }
+        }
+    }
+
+    fn want_keyframe(&mut self, ssrc: u32) {
+        self.report.keyframe_requests += 1;
+        let at = self.streams.iter().position(|one| one.ssrc == ssrc);
+        if let Some(encoder) = at.and_then(|at| self.encoders.get_mut(at.checked_sub(1)?)) {
+            encoder.want_keyframe();
+        }
+    }
+
+    /// Sends what is due.
+    pub(in crate::sim) fn send(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint,
+        outbox: &mut Outbox,
+    ) {
+        if !self.began {
+            self.began = true;
+            self.next_audio = Some(now);
+            self.next_frame = (!self.encoders.is_empty()).then_some(now);
+            self.next_report = now + REPORT_INTERVAL / 4;
+            self.next_rate = now;
+            self.rate.begin(now);
+        }
+        let Some(path) = endpoint.transport.path() else {
+            return;
+        };
+        for packet in self.resends.drain(..) {
+            outbox.push((path.remote, packet));
+        }
+        while self.next_rate <= now {
+            self.next_rate += RATE_INTERVAL;
+            let rate = self.rate.rate();
+            allocate(&mut self.encoders, rate.saturating_sub(AUDIO_RATE), &[]);
+            let sent = self.encoders.iter().map(Encoder::rate).sum::<u64>();
+            self.report.rates.push(sent + AUDIO_RATE);
+        }
+        while let Some(at) = self.next_audio.filter(|at| *at <= now) {
+            self.next_audio = Some(at + AUDIO_INTERVAL);
+            let packet = self.sound(at);
+            self.emit(&packet, endpoint, outbox);
+        }
+        while let Some(at) = self.next_frame.filter(|at| *at <= now) {
+            self.next_frame = Some(at + Duration::from_secs(1) / FRAME_RATE as u32);
+            for encoding in 0..self.encoders.len() {
+                let frame = self.encoders[encoding].encode(at, &mut self.random);
+                if let Some(frame) = frame {
+                    self.packetize(at, encoding, &frame);
+                }
+            }
+        }
+        self.next_paced = self
+            .next_paced
+            .max(now.min(self.next_paced + AUDIO_INTERVAL));
+        while self.next_paced <= now
+            && let Some(packet) = self.queue.pop_front()
+        {
+            let rate = (self.rate.rate() as f64 * PACING).max(200_000.0);
+            let bits = (packet.payload.len() + HEADER + RTP_OVERHEAD) as f64 * 8.0;
+            self.next_paced =
+                self.next_paced.max(now) + Duration::from_micros((bits * 1e6 / rate) as u64);
+            self.emit(&packet, endpoint, outbox);
+        }
+        if self.next_report <= now {
+            self.next_report += REPORT_INTERVAL;
+            self.send_report(now, endpoint, outbox);
+        }
+    }
+
+    pub(in crate::sim) fn poll_timeout(&self) -> Option<Instant> {
+        let paced = (!self.queue.is_empty()).then_some(self.next_paced);
+        [
+            Some(self.next_report),
+            Some(self.next_rate),
+            self.next_audio,
+            self.next_frame,
+            paced,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn sound(&mut self, at: Instant) -> Queued {
+        let captured = since(self.start, at);
+        let len = 60 + self.random.below(40) as usize;
+        let stream = &self.streams[0];
+        let mark = Mark {
+            kind: Kind::Audio,
+            encoding: 0,
+            index: stream.index,
+            frame: stream.index,
+            refs: [NONE; 2],
+            captured,
+            height: 0,
+            keyframe: false,
+        };
+        let mut payload = Vec::with_capacity(len);
+        mark.write(&mut payload, len);
+        Queued {
+            stream: 0,
+            timestamp: stream.timestamp_at(captured),
+            marker: false,
+            payload,
+        }
+    }
+
+    fn packetize(&mut self, at: Instant, encoding: usize, frame: &Frame) {
+        let captured = since(self.start, at);
+        let stream = encoding + 1;
+        let count = frame.bytes.div_ceil(MAX_PAYLOAD).max(1);
+        let timestamp = self.streams[stream].timestamp_at(captured);
+        for part in 0..count {
+            // Parts of nearly one length, as libwebrtc makes them.
+            let len = frame.bytes * (part + 1) / count - frame.bytes * part / count;
+            let picture = Picture {
+                start: part == 0,
+                keyframe: frame.keyframe,
+                discardable: frame.discardable,
+                id: frame.picture_id,
+                layer: frame.layer,
+                size: Some(frame.size),
+            };
+            let mark = Mark {
+                kind: Kind::Video,
+                encoding: encoding as u8,
+                index: self.streams[stream].index,
+                frame: frame.number,
+                refs: frame.refs,
+                captured,
+                height: frame.size.1,
+                keyframe: frame.keyframe,
+            };
+            let mut payload = Vec::with_capacity(len);
+            picture.write(&mut payload);
+            mark.write(&mut payload, len);
+            self.queue.push_back(Queued {
+                stream,
+                timestamp,
+                marker: part + 1 == count,
+                payload,
+            });
+        }
+    }
+
+    fn emit(&mut self, queued: &Queued, endpoint: &mut Endpoint, outbox: &mut Outbox) {
+        let Some(path) = endpoint.transport.path() else {
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(queued.stream)
+            && let Some(packet) = stream.seal(endpoint, queued)
+        {
+            outbox.push((path.remote, packet));
+        }
+    }
+
+    fn send_report(&mut self, now: Instant, endpoint: &mut Endpoint, outbox: &mut Outbox) {
+        let captured = since(self.start, now);
+        let ntp = self.clock.at(now);
+        let mut buffer = vec![0; 600];
+        let mut compound: Option<Compound<'_>> = None;
+        let mut space = Some(buffer.as_mut_slice());
+        for stream in self.streams.iter().filter(|stream| stream.packets > 0) {
+            let info = SenderInfo {
+                ntp,
+                rtp_time: stream.timestamp_at(captured),
+                packets: stream.packets,
+                octets: stream.octets,
+            };
+            match (&mut compound, space.take()) {
+                (Some(compound), _) => {
+                    // There is room for more streams than a publisher has.
+                    let _ = compound.sender_report(stream.ssrc, &info, &[]);
+                }
+                (None, Some(space)) => {
+                    compound = Compound::with_sender_report(space, stream.ssrc, &info, &[]).ok();
+                }
+                (None, None) => {}
+            }
+        }
+        if let Some(len) = compound.map(|compound| compound.len()) {
+            endpoint.send_rtcp(buffer, len, outbox);
+        }
+    }
+}
+
+impl Stream {
+    fn timestamp_at(&self, captured: Duration) -> u32 {
+        let rate = u128::from(codec(self.kind).clock_rate());
+        let ticks = captured.as_nanos() * rate / 1_000_000_000;
+        self.timestamp.wrapping_add(ticks as u32)
+    }
+
+    fn seal(&mut self, endpoint: &mut Endpoint, queued: &Queued) -> Option<Vec<u8>> {
+        let len = HEADER + queued.payload.len() + RTP_OVERHEAD;
+        let mut packet = Vec::with_capacity(len);
+        let marker = u8::from(queued.marker) << 7;
+        packet.extend_from_slice(&[0x90, marker | self.payload_type]);
+        packet.extend_from_slice(&(self.seqno as u16).to_be_bytes());
+        packet.extend_from_slice(&queued.timestamp.to_be_bytes());
+        packet.extend_from_slice(&self.ssrc.to_be_bytes());
+        packet.extend_from_slice(&[0xbe, 0xde, 0, 1, MID_ID << 4, self.mid]);
+        match (self.kind, self.rid.as_bytes().first()) {
+            (Kind::Audio, _) => packet.extend_from_slice(&[AUDIO_LEVEL_ID << 4, 40]),
+            (Kind::Video, Some(rid)) => packet.extend_from_slice(&[RID_ID << 4, *rid]),
+            (Kind::Video, None) => packet.extend_from_slice(&[0, 0]),
+        }
+        packet.resize(len, 0);
+        let len = endpoint
+            .transport
+            .sealer()?
+            .seal_rtp(self.ssrc, self.seqno, HEADER, &queued.payload, &mut packet)
+            .ok()?;
+        packet.truncate(len);
+        self.seqno += 1;
+        self.index += 1;
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(queued.payload.len() as u32);
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(packet.clone());
+        Some(packet)
+    }
+
+    fn sent(&self, seqno: u16) -> Option<Vec<u8>> {
+        let back = usize::from((self.seqno as u16).wrapping_sub(seqno));
+        let at = self.history.len().checked_sub(back)?;
+        self.history.get(at).cloned()
+    }
+}
+
+fn codec(kind: Kind) -> Codec {
+    match kind {
+        Kind::Audio => Codec::Opus,
+        Kind::Video => Codec::Vp8,
+    }
+}
+
+fn extension_ids() -> ExtensionIds {
+    let mut ids = ExtensionIds::default();
+    ids[Extension::AudioLevel as usize] = AUDIO_LEVEL_ID;
+    ids[Extension::Mid as usize] = MID_ID;
+    ids[Extension::Rid as usize] = RID_ID;
+    ids
+}

@@ -1,0 +1,80 @@
+//! Meetings over links as people have them: the table in `docs/conference.txt` is what they are
+//! like. Whoever changes it says why.
+//!
+//! `PERIKON_WRITE=1 cargo test --test sim_conference` writes the table and the plots anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use perikon::sim::conference::{Outcome, SCENARIOS, SEED, Timeline, plot, table};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fs, thread};
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conference.txt");
+const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conference");
+
+/// All scenarios, on two threads: they share nothing.
+fn hold() -> Vec<(Outcome, Timeline)> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut held = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = SCENARIOS.get(at) else {
+                return held;
+            };
+            held.push((at, scenario.run(SEED).unwrap()));
+        }
+    };
+    let mut held = thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut held = work();
+        held.extend(other.join().unwrap());
+        held
+    });
+    held.sort_by_key(|(at, _)| *at);
+    held.into_iter()
+        .flat_map(|(_, outcomes)| outcomes)
+        .collect()
+}
+
+/// The table, and a plot of each of its rows.
+fn write(text: &str, held: &[(Outcome, Timeline)]) {
+    fs::write(TABLE, text).unwrap();
+    let _ = fs::remove_dir_all(PLOTS);
+    fs::create_dir_all(PLOTS).unwrap();
+    for (outcome, timeline) in held {
+        let path = format!("{PLOTS}/{}.svg", outcome.slug());
+        fs::write(path, plot(outcome, timeline)).unwrap();
+    }
+}
+
+#[test]
+fn meetings_are_as_the_table_says() {
+    let held = hold();
+    let outcomes: Vec<_> = held.iter().map(|(outcome, _)| outcome.clone()).collect();
+    let text = table(SEED, &outcomes);
+    if std::env::var_os("PERIKON_WRITE").is_some() {
+        write(&text, &held);
+        return;
+    }
+    let kept = fs::read_to_string(TABLE).unwrap();
+    if kept == text {
+        return;
+    }
+    let changed: Vec<_> = text
+        .lines()
+        .zip(kept.lines())
+        .filter(|(now, then)| now != then)
+        .map(|(now, then)| format!("- {then}\n+ {now}\n"))
+        .collect();
+    panic!(
+        "meetings are not what docs/conference.txt says. If that is meant, run\n\
+         PERIKON_WRITE=1 cargo test --test sim_conference\n\
+         and say why in the commit.\n\n{}",
+        changed.concat()
+    );
+}
