@@ -14,7 +14,7 @@
 mod common;
 
 use common::clock::ns_per_call;
-use perikon::media::seqmap::{Origin, SeqMap};
+use perikon::media::seqmap::{Run, SeqMap};
 use std::hint::black_box;
 
 const ROUNDS: usize = 15;
@@ -22,12 +22,10 @@ const CALLS: u64 = 200_000;
 /// Packets between two changes of source.
 const RUN: u64 = 100;
 
-fn origin(source: u16, up: u64) -> Origin {
-    Origin {
-        source,
-        up,
-        timestamp_offset: 90_000,
-        payload_type: 96,
+fn run_of(source: u16) -> Run {
+    Run {
+        timestamp: 90_000,
+        ..Run::new(source, 96)
     }
 }
 
@@ -35,7 +33,7 @@ fn origin(source: u16, up: u64) -> Origin {
 fn map_of(runs: u64) -> (SeqMap, u64) {
     let mut map = SeqMap::new(100);
     for run in 0..runs {
-        map.begin(origin(run as u16, 70_000));
+        map.begin(70_000, run_of(run as u16));
         for up in 70_000..70_000 + RUN {
             map.map(run as u16, up).unwrap();
         }
@@ -109,7 +107,7 @@ fn main() {
     }
     let begin = ns_per_call(ROUNDS, CALLS, {
         let (mut map, _) = map_of(1);
-        move |call| black_box(&mut map).begin(origin(black_box(call as u16), call))
+        move |call| black_box(&mut map).begin(call, run_of(black_box(call as u16)))
     });
     println!("a change of source: {begin:.2}");
     println!("{last}");

@@ -183,7 +183,7 @@ impl Fanout {
                 remote: remote(&self.identity, theirs, Setup::Active),
                 tracks: vec![DownTrackConfig {
                     mid: "0".to_owned(),
-                    up_track: Some(0),
+                    encodings: vec![0],
                     publisher: 0,
                     ssrc: 0x0100_0000 + number as u32,
                     payload_type: PAYLOAD_TYPE,

@@ -23,6 +23,38 @@ pub struct Meta {
     /// A keyframe begins here.
     pub keyframe: bool,
     pub(super) filled: bool,
+    /// What it is to its picture.
+    pub part: Part,
+}
+
+/// What a packet of pictures is to its picture, and where the numbers lie that must go on when a
+/// receiver is sent something else. All zero where the codec does not say it, or has no such thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Spatial layer.
+    pub sid: u8,
+    /// Temporal layer.
+    pub tid: u8,
+    /// The first packet of a frame.
+    pub start_of_frame: bool,
+    /// The last packet of a frame.
+    pub end_of_frame: bool,
+    /// Who had only lower temporal layers can decode this one from here on.
+    pub tid_upsync: bool,
+    /// The picture id has 15 bits, not 7.
+    pub wide: bool,
+    /// Where in the payload the picture id is; 0 for nowhere.
+    pub picture_at: u8,
+    /// Where in the payload TL0PICIDX is; 0 for nowhere.
+    pub tl0_at: u8,
+    /// TL0PICIDX
+    pub tl0: u8,
+    /// The picture id.
+    pub picture: u16,
+    /// The number of the frame in the dependency descriptor.
+    pub frame: u16,
+    /// Where in the packet that is; 0 for nowhere.
+    pub frame_at: u16,
 }
 
 /// The ring. A packet's place is its sequence number modulo the ring's size.
@@ -138,6 +170,11 @@ mod tests {
             len: 8,
             ..Meta::default()
         });
+    }
+
+    #[test]
+    fn what_is_known_of_a_packet_takes_little_room() {
+        assert!(size_of::<Meta>() <= 40, "{}", size_of::<Meta>());
     }
 
     #[test]

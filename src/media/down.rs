@@ -1,41 +1,79 @@
 //! A track that one receiver is sent: what of the publisher's packets, and under which numbers.
 
+pub mod choice;
+#[cfg(test)]
+mod stream;
+#[cfg(test)]
+mod tests;
+
 use super::feedback::{NtpTime, ReceptionReport, SenderInfo};
+use super::layer::{Layer, View};
 use super::packet;
 use super::rtx::{Refusal, RepairLabel, Repairs};
-use super::seqmap::{Origin, SeqMap};
+pub use super::seqmap::Label;
+use super::seqmap::{Origin, Run, SeqMap};
+use super::up::UpTrack;
 use super::{Codec, Kind};
 use crate::media::cache::Meta;
 use crate::shard::DownTrackConfig;
 use std::time::{Duration, Instant};
 
+/// Sender reports of two encodings that would move the time further than this are not believed.
+const MAX_MISALIGNMENT: Duration = Duration::from_secs(2);
+
 /// One forwarded track.
 pub struct DownTrack {
     config: DownTrackConfig,
     codec: Codec,
-    /// The track of the publisher that is sent on, if the section is active.
-    source: Option<u16>,
+    /// The publisher's tracks that are the encodings of the source, lowest first; none if the
+    /// section is inactive.
+    encodings: Vec<u16>,
+    /// That which is sent on. Video waits for a keyframe before it begins.
+    current: Option<u16>,
+    /// That which is to be sent on, from its next keyframe.
+    wanted: Option<u16>,
+    /// The highest layers of the current encoding that are to be sent, and those of the wanted.
+    goal: Layers,
+    next_goal: Layers,
+    /// Since when the goal is above what is sent.
+    below_goal: Option<Instant>,
+    view: View,
+    aim: Layer,
     map: SeqMap,
     repairs: Repairs,
-    /// Video waits for a keyframe before it begins.
-    waiting: bool,
-    timestamp_offset: u32,
+    run: Run,
+    /// Of the last packet sent: its timestamp, and when.
     last_timestamp: Option<(u32, Instant)>,
+    last: LastPart,
+    /// The last picture that was left out, as the publisher numbers it.
+    left_out: Option<u16>,
+    switched: bool,
     last_report: Option<(u64, Instant)>,
     figures: DownFigures,
     /// Of `figures`, what was counted under other codecs.
     before: DownFigures,
 }
 
-/// What is a receiver's own in the header of a packet.
+/// The highest spatial and temporal layer that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label {
-    /// The sequence number in full.
-    pub number: u64,
-    /// The timestamp.
-    pub timestamp: u32,
-    /// The payload type.
-    pub payload_type: u8,
+struct Layers {
+    sid: u8,
+    tid: u8,
+}
+
+impl Layers {
+    const ALL: Self = Self {
+        sid: u8::MAX,
+        tid: u8::MAX,
+    };
+}
+
+/// What the receiver's decoder has seen last.
+#[derive(Debug, Clone, Copy, Default)]
+struct LastPart {
+    picture: Option<u16>,
+    tl0: Option<u8>,
+    frame: Option<u16>,
 }
 
 /// What was counted since the track began.
@@ -57,6 +95,8 @@ pub struct DownFigures {
     pub keyframes: u64,
     /// PLI and FIR received.
     pub keyframe_requests: u64,
+    /// Times that another encoding or layer was sent than before.
+    pub switches: u64,
     /// The receiver's last report: packets lost since the start,
     pub lost: u64,
     /// … the share lost in its last interval, 0 to 1,
@@ -69,15 +109,24 @@ impl DownTrack {
     /// A track of which nothing was sent yet. The numbers of its packets begin at one that the
     /// SSRC, which is random, decides.
     pub fn new(config: DownTrackConfig, codec: Codec) -> Self {
-        let source = config.up_track.map(|index| index as u16);
+        let encodings: Vec<u16> = config.encodings.iter().map(|at| *at as u16).collect();
         Self {
             map: SeqMap::new(config.ssrc as u16),
             repairs: Repairs::new(config.rtx),
             codec,
-            source,
-            waiting: true,
-            timestamp_offset: 0,
+            wanted: encodings.last().copied(),
+            encodings,
+            current: None,
+            goal: Layers::ALL,
+            next_goal: Layers::ALL,
+            below_goal: None,
+            view: View::default(),
+            aim: Layer::TOP,
+            run: Run::new(0, config.payload_type),
             last_timestamp: None,
+            last: LastPart::default(),
+            left_out: None,
+            switched: false,
             last_report: None,
             figures: DownFigures::default(),
             before: DownFigures::default(),
@@ -90,26 +139,33 @@ impl DownTrack {
         &self.config
     }
 
-    /// Which track of the publisher it sends on.
+    /// Which track of the publisher it sends on, or waits for.
     pub fn source(&self) -> Option<u16> {
-        self.source
+        self.current.or(self.wanted)
     }
 
-    /// Sends another track of the publisher from now on, or none. The receiver's numbers go on:
-    /// under one SSRC and key, no number may ever stand for two packets, which differ if only
-    /// their payload type does.
-    pub fn select(&mut self, source: Option<u16>, codec: Codec, payload_type: u8) {
-        if source != self.source || codec != self.codec || payload_type != self.config.payload_type
-        {
+    /// Sends another source of the publisher from now on, or none: its encodings, lowest first. The
+    /// receiver's numbers go on: under one SSRC and key, no number may ever stand for two packets,
+    /// which differ if only their payload type does.
+    pub fn select(&mut self, encodings: &[usize], codec: Codec, payload_type: u8) {
+        let is_same = encodings.len() == self.config.encodings.len()
+            && encodings
+                .iter()
+                .all(|one| self.config.encodings.contains(one));
+        if !is_same || codec != self.codec || payload_type != self.config.payload_type {
             if codec != self.codec {
                 self.before = self.figures;
+                self.last = LastPart::default();
             }
             self.config.payload_type = payload_type;
-            self.source = source;
+            self.encodings.clear();
+            self.encodings.extend(encodings.iter().map(|at| *at as u16));
+            self.wanted = self.encodings.last().copied();
+            self.current = None;
             self.codec = codec;
-            self.waiting = true;
         }
-        self.config.up_track = source.map(usize::from);
+        self.config.encodings.clear();
+        self.config.encodings.extend_from_slice(encodings);
     }
 
     /// Which codec it carries.
@@ -119,7 +175,7 @@ impl DownTrack {
 
     /// Nothing of the current source was sent yet.
     pub fn is_waiting(&self) -> bool {
-        self.waiting && self.source.is_some()
+        self.current.is_none() && !self.encodings.is_empty()
     }
 
     /// The receiver can begin at any packet of this track.
@@ -127,44 +183,168 @@ impl DownTrack {
         self.codec.kind() == Kind::Audio
     }
 
-    /// How a packet of the source is labelled. `None` if this receiver does not get it.
+    /// How a packet of one of the publisher's `tracks` is labelled. `None` if this receiver does
+    /// not get it.
     #[inline]
-    pub fn forward(&mut self, now: Instant, meta: &Meta) -> Option<Label> {
-        let source = self.source?;
-        if self.waiting {
-            if !meta.keyframe && !self.begins_anywhere() {
+    pub fn forward(
+        &mut self,
+        now: Instant,
+        source: u16,
+        meta: &Meta,
+        tracks: &[UpTrack],
+    ) -> Option<Label> {
+        if self.current != Some(source) {
+            if !(meta.keyframe || self.begins_anywhere()) || !self.awaits(source) {
                 return None;
             }
-            self.begin(now, source, meta);
+            self.begin(now, source, meta, tracks);
+        } else if self.goal.sid != self.run.sid || self.goal.tid != self.run.tid {
+            self.steer(meta);
         }
-        let (number, offset) = self.map.map(source, meta.seqno)?;
-        if !self.map.is_latest(number) {
+        if !self.run.has(&meta.part) && self.map.is_next(meta.seqno) {
+            self.leave_out(meta);
+            return None;
+        }
+        let is_newest = self.map.is_next(meta.seqno);
+        let (number, run) = self.map.map(source, meta.seqno)?;
+        if !run.has(&meta.part) {
+            return None;
+        }
+        let label = run.label(number, meta);
+        if !is_newest {
             self.repairs.sent_late(now, number);
+        } else {
+            self.last_timestamp = Some((label.timestamp, now));
+            let (part, edit) = (&meta.part, &label.edit);
+            if part.picture_at > 0 {
+                self.last.picture = Some(part.picture.wrapping_add(edit.picture));
+            }
+            if part.tl0_at > 0 {
+                self.last.tl0 = Some(part.tl0.wrapping_add(edit.tl0));
+            }
+            if part.frame_at > 0 {
+                self.last.frame = Some(part.frame.wrapping_add(edit.frame));
+            }
         }
-        let timestamp = meta.timestamp.wrapping_add(offset);
-        self.last_timestamp = Some((timestamp, now));
-        Some(Label {
-            number,
-            timestamp,
-            payload_type: self.config.payload_type,
-        })
+        Some(label)
     }
 
-    fn begin(&mut self, now: Instant, source: u16, meta: &Meta) {
-        self.waiting = false;
-        if let Some((last, at)) = self.last_timestamp {
-            // The clocks of two sources have nothing to do with each other.
-            let elapsed = now.saturating_duration_since(at).as_micros() as u64;
-            let ticks = elapsed * u64::from(self.codec.clock_rate()) / 1_000_000;
-            let next = last.wrapping_add((ticks as u32).max(1));
-            self.timestamp_offset = next.wrapping_sub(meta.timestamp);
+    /// Begins to send an encoding, with the first packet of a keyframe.
+    fn begin(&mut self, now: Instant, source: u16, meta: &Meta, tracks: &[UpTrack]) {
+        let switches = self.current.replace(source).is_some();
+        let before = self.map.run().map(|run| run.source);
+        let timestamp = match self.last_timestamp {
+            Some((last, at)) => {
+                // The clocks of two sources have nothing to do with each other, unless the
+                // publisher's sender reports say so.
+                let elapsed = self.ticks(now.saturating_duration_since(at));
+                let elapsed = last.wrapping_add(elapsed.max(1));
+                let aligned = before.and_then(|before| self.aligned(before, source, meta, tracks));
+                let limit = self.ticks(MAX_MISALIGNMENT) as i32;
+                let next = aligned
+                    .filter(|aligned| {
+                        (-limit..limit).contains(&(aligned.wrapping_sub(elapsed) as i32))
+                    })
+                    .unwrap_or(elapsed);
+                let is_later = (next.wrapping_sub(last) as i32) > 0;
+                if is_later { next } else { last.wrapping_add(1) }
+            }
+            None => meta.timestamp,
+        };
+        let goal = if self.wanted == Some(source) {
+            self.next_goal
+        } else {
+            Layers::ALL
+        };
+        let part = &meta.part;
+        let follow = |last: Option<u16>, own: u16| {
+            last.map_or(0, |last| last.wrapping_add(1).wrapping_sub(own))
+        };
+        self.run = Run {
+            sid: goal.sid,
+            tid: goal.tid,
+            timestamp: timestamp.wrapping_sub(meta.timestamp),
+            picture: match part.picture_at {
+                0 => 0,
+                _ => follow(self.last.picture, part.picture),
+            },
+            frame: match part.frame_at {
+                0 => 0,
+                _ => follow(self.last.frame, part.frame),
+            },
+            tl0: match (part.tl0_at, self.last.tl0) {
+                (0, _) | (_, None) => 0,
+                (_, Some(last)) => last.wrapping_add(1).wrapping_sub(part.tl0),
+            },
+            ..Run::new(source, self.config.payload_type)
+        };
+        self.goal = goal;
+        self.left_out = None;
+        if goal != Layers::ALL {
+            self.map.reserve_layers();
         }
-        self.map.begin(Origin {
-            source,
-            up: meta.seqno,
-            timestamp_offset: self.timestamp_offset,
-            payload_type: self.config.payload_type,
-        });
+        self.map.begin(meta.seqno, self.run);
+        self.switched = self.encodings.len() > 1;
+        self.figures.switches += u64::from(switches);
+    }
+
+    fn ticks(&self, duration: Duration) -> u32 {
+        let micros = duration.as_micros() as u64;
+        (micros * u64::from(self.codec.clock_rate()) / 1_000_000) as u32
+    }
+
+    /// The receiver's timestamp of a packet of another encoding than the current one, by the sender
+    /// reports of both.
+    fn aligned(&self, from: u16, to: u16, meta: &Meta, tracks: &[UpTrack]) -> Option<u32> {
+        let captured = tracks.get(usize::from(to))?.time_of(meta.timestamp)?;
+        let there = tracks.get(usize::from(from))?.timestamp_at(captured)?;
+        Some(there.wrapping_add(self.run.timestamp))
+    }
+
+    /// Sends more or fewer layers, if that can begin with this packet.
+    fn steer(&mut self, meta: &Meta) {
+        if !self.map.is_next(meta.seqno) {
+            return;
+        }
+        let mut run = self.run;
+        let timestamp = meta.timestamp.wrapping_add(run.timestamp);
+        let (part, goal) = (&meta.part, self.goal);
+        if self
+            .last_timestamp
+            .is_none_or(|(last, _)| last != timestamp)
+        {
+            run.sid = run.sid.min(goal.sid);
+            run.tid = run.tid.min(goal.tid);
+        }
+        if meta.keyframe {
+            (run.sid, run.tid) = (goal.sid, goal.tid);
+        } else if part.start_of_frame
+            && part.sid == 0
+            && part.tid_upsync
+            && part.tid <= goal.tid
+            // One layer above what the receiver has: those between would lack their references.
+            && part.tid.checked_sub(run.tid) == Some(1)
+        {
+            run.tid = part.tid;
+        }
+        if run != self.run {
+            self.map.reserve_layers();
+            self.map.change(meta.seqno, run);
+            self.run = run;
+            self.figures.switches += 1;
+        }
+    }
+
+    /// A packet of a layer that is not sent.
+    fn leave_out(&mut self, meta: &Meta) {
+        let part = &meta.part;
+        // A decoder of VP8 waits for pictures that are missing. Those of the others count by what
+        // the publisher numbers.
+        if self.codec == Codec::Vp8 && part.picture_at > 0 && self.left_out != Some(part.picture) {
+            self.left_out = Some(part.picture);
+            self.run.picture = self.run.picture.wrapping_sub(1);
+        }
+        self.map.leave_out(meta.seqno, self.run);
     }
 
     /// Counts a packet that was sent.
@@ -224,6 +404,10 @@ impl DownTrack {
         let sent = self.figures.bytes;
         self.repairs
             .permit(now, rtt, label.number, meta.len, sent)?;
+        if label.edit.is_left_out {
+            // Its number is still free, and a repair of nothing fills no gap.
+            return Ok(None);
+        }
         Ok(self.repairs.label())
     }
 
@@ -263,7 +447,7 @@ impl DownTrack {
     pub fn sender_info(&self, ntp: NtpTime, timestamp: u32) -> SenderInfo {
         SenderInfo {
             ntp,
-            rtp_time: timestamp.wrapping_add(self.timestamp_offset),
+            rtp_time: timestamp.wrapping_add(self.run.timestamp),
             packets: self.figures.packets as u32,
             octets: self.figures.payload_bytes as u32,
         }
@@ -285,80 +469,10 @@ impl DownTrack {
             repaired: now.repaired - before.repaired,
             keyframes: now.keyframes - before.keyframes,
             keyframe_requests: now.keyframe_requests - before.keyframe_requests,
+            switches: now.switches - before.switches,
             // The receiver's own word, which may become less.
             lost: now.lost.saturating_sub(before.lost),
             ..*now
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packet(seqno: u64, keyframe: bool) -> Meta {
-        Meta {
-            seqno,
-            timestamp: seqno as u32 * 3_000,
-            keyframe,
-            ..Meta::default()
-        }
-    }
-
-    #[test]
-    fn under_another_codec_old_packets_keep_their_label() {
-        let now = Instant::now();
-        let config = DownTrackConfig {
-            mid: "0".to_owned(),
-            up_track: Some(0),
-            publisher: 0,
-            ssrc: 1_000,
-            payload_type: 96,
-            rtx: None,
-        };
-        let mut track = DownTrack::new(config, Codec::Vp8);
-        assert_eq!(track.forward(now, &packet(70, false)), None);
-        let first = track.forward(now, &packet(71, true)).unwrap();
-        assert_eq!((first.number, first.payload_type), (1_000, 96));
-        track.select(Some(0), Codec::Vp9, 98);
-        assert_eq!(track.forward(now, &packet(72, false)), None);
-        let next = track.forward(now, &packet(80, true)).unwrap();
-        assert_eq!((next.number, next.payload_type), (1_001, 98));
-        let old = track.origin(first.number).unwrap();
-        assert_eq!((old.up, old.payload_type), (71, 96));
-        assert_eq!(track.origin(next.number).unwrap().payload_type, 98);
-    }
-
-    #[test]
-    fn what_was_counted_under_one_codec_is_not_counted_under_the_next() {
-        let config = DownTrackConfig {
-            mid: "0".to_owned(),
-            up_track: Some(0),
-            publisher: 0,
-            ssrc: 1_000,
-            payload_type: 96,
-            rtx: None,
-        };
-        let mut track = DownTrack::new(config, Codec::Vp8);
-        let meta = Meta {
-            len: 100,
-            header_len: 12,
-            ..packet(1, true)
-        };
-        let counted = |track: &DownTrack| {
-            let figures = track.figures_of_codec();
-            (figures.packets, figures.bytes, figures.nacks)
-        };
-        track.sent(&meta);
-        track.nacked(1_000);
-        track.select(None, Codec::Vp8, 96);
-        track.select(Some(0), Codec::Vp8, 96);
-        track.sent(&meta);
-        assert_eq!(counted(&track), (2, 200, 1));
-        track.select(Some(0), Codec::Vp9, 98);
-        assert_eq!(counted(&track), (0, 0, 0));
-        track.sent(&meta);
-        assert_eq!(counted(&track), (1, 100, 0));
-        assert_eq!(track.figures().packets, 3, "sender reports go on");
     }
 }

@@ -7,6 +7,7 @@ mod codec_name;
 pub mod down;
 pub mod feedback;
 pub mod keyframe;
+pub mod layer;
 pub mod nack;
 pub mod packet;
 pub mod padding;

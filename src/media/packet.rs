@@ -244,7 +244,12 @@ pub fn patch(
 /// The payload without the padding behind it (RFC 3550, section 5.1). Wrong padding leaves
 /// nothing.
 pub fn without_padding<'a>(header: &Header, payload: &'a [u8]) -> &'a [u8] {
-    if !header.padding {
+    unpadded(header.padding, payload)
+}
+
+/// The same, if there `is` padding.
+pub fn unpadded(is: bool, payload: &[u8]) -> &[u8] {
+    if !is {
         return payload;
     }
     match payload.last() {

@@ -3,10 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::cache::{Cache, Meta, SLOT};
-use super::codec;
+use super::cache::{Cache, Meta, Part, SLOT};
+use super::codec::{self, Flags, dependency};
 use super::feedback::{NtpTime, SenderInfo};
 use super::keyframe::KeyframeRequests;
+use super::layer::LayerMeter;
 use super::nack::{Arrival, LossConfig, LossDetector};
 use super::packet::{self, Header};
 use super::padding;
@@ -70,6 +71,9 @@ pub struct UpTrack {
     pending: Vec<u64>,
     sender_report: Option<SenderInfo>,
     meter: RateMeter,
+    layers: LayerMeter,
+    /// AV1: the templates that the last keyframe set.
+    structure: Option<Box<dependency::Structure>>,
     figures: UpFigures,
 }
 
@@ -109,6 +113,8 @@ impl UpTrack {
             pending: Vec::with_capacity(MAX_PENDING),
             sender_report: None,
             meter: RateMeter::new(now),
+            layers: LayerMeter::new(now),
+            structure: None,
             figures: UpFigures::default(),
             config,
         }
@@ -186,7 +192,8 @@ impl UpTrack {
         self.keep(now, header, seqno, timestamp, header_len, &scratch[..len])
     }
 
-    fn keep(
+    /// Keeps an authentic packet, whose new header is `header_len` bytes of `bytes`.
+    pub(super) fn keep(
         &mut self,
         now: Instant,
         header: &Header,
@@ -195,21 +202,14 @@ impl UpTrack {
         header_len: usize,
         bytes: &[u8],
     ) -> Result<Received, Refusal> {
-        let payload = packet::without_padding(header, &bytes[header_len..]);
-        let descriptor = || {
-            let own = Header::parse(bytes).ok()?;
-            let id = Extension::DependencyDescriptor.own_id();
-            own.extensions(bytes)
-                .find_map(|(other, value)| (other == id).then_some(value))
-        };
-        let keyframe = self.config.kind == Kind::Video
-            && codec::flags(self.config.codec, payload, header.marker, descriptor())
-                .is_ok_and(|flags| flags.keyframe && flags.start_of_frame)
-            && !self.is_in_keyframe(seqno, timestamp);
+        let (flags, part) = self.part(header.marker, header.padding, header_len, bytes);
+        let keyframe =
+            flags.keyframe && flags.start_of_frame && !self.is_in_keyframe(seqno, timestamp);
 
         self.figures.packets += 1;
         self.figures.bytes += bytes.len() as u64;
         self.meter.add(now, bytes.len());
+        self.measure(now, part, &flags, bytes.len());
         let arrival = self.loss.receive(seqno, now);
         if arrival == Arrival::Jump {
             self.reception.restart();
@@ -230,6 +230,7 @@ impl UpTrack {
             header_len: header_len as u16,
             len: bytes.len() as u16,
             keyframe,
+            part,
             ..Meta::default()
         });
         if self.highest.is_none_or(|highest| seqno > highest) {
@@ -249,6 +250,68 @@ impl UpTrack {
             keyframe,
             due: self.next_poll().is_some(),
         })
+    }
+
+    /// What a packet is to its picture. Packets that are not understood, and padding, are of the
+    /// lowest layer: everyone gets them.
+    fn part(
+        &mut self,
+        marker: bool,
+        padding: bool,
+        header_len: usize,
+        bytes: &[u8],
+    ) -> (Flags, Part) {
+        let codec = self.config.codec;
+        if self.config.kind != Kind::Video {
+            return (Flags::default(), Part::default());
+        }
+        let payload = packet::unpadded(padding, &bytes[header_len..]);
+        let descriptor = (codec == Codec::Av1).then(|| descriptor(bytes)).flatten();
+        let (at, descriptor) = descriptor.unzip();
+        let Ok(mut flags) = codec::flags(codec, payload, marker, descriptor) else {
+            return (Flags::default(), Part::default());
+        };
+        let mut frame = None;
+        if let Some(descriptor) = descriptor {
+            if let Ok(Some(structure)) = dependency::Structure::parse(descriptor) {
+                self.structure = Some(Box::new(structure));
+            }
+            if let Some(structure) = &self.structure
+                && let Ok(frame) = structure.frame(descriptor)
+            {
+                frame.apply(structure, &mut flags);
+            }
+            frame = dependency::Mandatory::parse(descriptor).ok();
+        }
+        let picture = flags.picture_id;
+        let tl0 = flags.tl0_pic_idx;
+        let part = Part {
+            sid: flags.sid,
+            tid: flags.tid,
+            start_of_frame: flags.start_of_frame,
+            end_of_frame: flags.end_of_frame,
+            tid_upsync: flags.tid_upsync,
+            wide: picture.is_some_and(|picture| picture.wide),
+            picture_at: picture.map_or(0, |picture| picture.offset),
+            picture: picture.map_or(0, |picture| picture.value),
+            tl0_at: tl0.map_or(0, |tl0| tl0.offset),
+            tl0: tl0.map_or(0, |tl0| tl0.value),
+            frame: frame.map_or(0, |frame| frame.frame_number),
+            // Behind its first byte.
+            frame_at: frame.and(at).map_or(0, |at| at as u16 + 1),
+        };
+        (flags, part)
+    }
+
+    fn measure(&mut self, now: Instant, part: Part, flags: &Flags, len: usize) {
+        if self.config.kind == Kind::Video {
+            self.layers.add(now, part.sid, part.tid, len);
+            if flags.keyframe
+                && let Some(size) = flags.size
+            {
+                self.layers.set_size(size);
+            }
+        }
     }
 
     /// The packet is a later one of the keyframe that began last. The parameter sets and the
@@ -280,7 +343,17 @@ impl UpTrack {
         self.cache.commit(meta);
         if self.highest.is_none_or(|highest| meta.seqno > highest) {
             self.highest = Some(meta.seqno);
+            self.last_timestamp = meta.timestamp;
+            self.last_arrival = now;
         }
+        let flags = if meta.keyframe {
+            // How large it is was not said.
+            self.part(false, false, usize::from(meta.header_len), bytes)
+                .0
+        } else {
+            Flags::default()
+        };
+        self.measure(now, meta.part, &flags, bytes.len());
         if meta.keyframe && self.last_keyframe.is_none_or(|(last, _)| meta.seqno > last) {
             self.last_keyframe = Some((meta.seqno, now));
         }
@@ -416,6 +489,27 @@ impl UpTrack {
         info
     }
 
+    /// The publisher's time of a timestamp that receivers see: the reverse of
+    /// [`Self::timestamp_at`].
+    pub fn time_of(&self, timestamp: u32) -> Option<NtpTime> {
+        let info = self.sender_report?;
+        let ticks = i64::from(timestamp.wrapping_sub(info.rtp_time) as i32);
+        let rate = i128::from(self.config.codec.clock_rate());
+        // Rounded up, so that the way back, which rounds down, leads to the same timestamp.
+        let elapsed = -(-(i128::from(ticks) << 32)).div_euclid(rate);
+        Some(NtpTime(info.ntp.0.wrapping_add(elapsed as u64)))
+    }
+
+    /// What it brings of each layer.
+    pub fn layers(&self) -> &LayerMeter {
+        &self.layers
+    }
+
+    /// When its last packet came.
+    pub fn last_arrival(&self) -> Option<Instant> {
+        self.highest.map(|_| self.last_arrival)
+    }
+
     /// The timestamp that the publisher's clock would give at its time `ntp`, after any shift.
     pub fn timestamp_at(&self, ntp: NtpTime) -> Option<u32> {
         let info = self.sender_report?;
@@ -453,4 +547,15 @@ impl UpTrack {
     pub fn codec(&self) -> Codec {
         self.config.codec
     }
+}
+
+/// The dependency descriptor of a kept packet, and where it is.
+fn descriptor(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let own = Header::parse(bytes).ok()?;
+    let id = Extension::DependencyDescriptor.own_id();
+    let value = own
+        .extensions(bytes)
+        .find_map(|(other, value)| (other == id).then_some(value))?;
+    let at = (value.as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
+    Some((at, value))
 }

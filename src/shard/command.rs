@@ -5,8 +5,9 @@ use super::drops::Drop;
 use super::message::{
     Command, DownTrackConfig, Event, PeerId, RelayMessage, ShardId, UpTrackConfig,
 };
-use super::peer::{DownPeer, Peer, Place, Receiver, UpPeer, peer_at};
+use super::peer::{DownPeer, Peer, Place, UpPeer, peer_at};
 use crate::media::down::DownTrack;
+use crate::media::layer::View;
 use crate::transport::description::{IceCredentials, RemoteTransport};
 use crate::transport::peer::{Role, Transport};
 use std::time::Instant;
@@ -57,6 +58,7 @@ impl Shard {
             } => {
                 self.accept_down(now, peer, remote, tracks);
             }
+            Command::ShowDown { peer, view } => self.show_down(now, peer, view),
             Command::RestartDown { peer, local } => {
                 if let Some((place, _)) = self.find(peer) {
                     self.stage_restart(place, local);
@@ -191,6 +193,7 @@ impl Shard {
             sources: Vec::new(),
             tracks: Vec::new(),
             wanted: Vec::new(),
+            view: View::default(),
             connected: false,
             report_from: 0,
             remb: None,
@@ -230,12 +233,12 @@ impl Shard {
         };
         let Place::Down(index) = place else { return };
         self.set_remote(now, place, remote);
-        self.select_tracks(index, tracks);
+        self.select_tracks(now, index, tracks);
         self.begin_tracks(now, index);
     }
 
     /// What the receiver agreed to be sent, from now on.
-    pub(super) fn select_tracks(&mut self, index: u32, wanted: Vec<DownTrackConfig>) {
+    pub(super) fn select_tracks(&mut self, now: Instant, index: u32, wanted: Vec<DownTrackConfig>) {
         let Self {
             ups, downs, ledger, ..
         } = self;
@@ -255,21 +258,17 @@ impl Shard {
             {
                 let codec = track.codec();
                 let payload_type = track.config().payload_type;
-                track.select(None, codec, payload_type);
+                track.select(&[], codec, payload_type);
             }
         }
         for config in wanted {
-            let Some(source) = config.up_track else {
-                continue;
-            };
             let publisher = down.sources.get(config.publisher).copied().flatten();
             let Some(up) = publisher.and_then(|publisher| ups.get_mut(publisher as usize)) else {
                 continue;
             };
-            let Some(up_track) = up.tracks.get(source) else {
+            let Some(codec) = up.codec_of(&config.encodings) else {
                 continue;
             };
-            let codec = up_track.codec();
             let at = down
                 .tracks
                 .iter()
@@ -279,7 +278,7 @@ impl Shard {
                     if down.tracks[at].codec() != codec {
                         ledger.track_gone(&down.tracks[at]);
                     }
-                    down.tracks[at].select(Some(source as u16), codec, config.payload_type);
+                    down.tracks[at].select(&config.encodings, codec, config.payload_type);
                     down.tracks[at].agree(&config);
                     at
                 }
@@ -288,11 +287,29 @@ impl Shard {
                     down.tracks.len() - 1
                 }
             };
-            up.receivers[source].push(Receiver {
-                down: index,
-                track: at as u16,
-            });
+            let track = &mut down.tracks[at];
+            track.show(down.view);
+            track.choose(now, &up.tracks);
+            up.place(index, at as u16, track);
         }
+    }
+
+    /// How a receiver shows the pictures.
+    fn show_down(&mut self, now: Instant, id: PeerId, view: View) {
+        let Some((Place::Down(index), _)) = self.find(id) else {
+            return;
+        };
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        if down.view == view {
+            return;
+        }
+        down.view = view;
+        for track in &mut down.tracks {
+            track.show(view);
+        }
+        self.choose_for(now, index);
     }
 
     fn set_remote(&mut self, now: Instant, place: Place, remote: RemoteTransport) {

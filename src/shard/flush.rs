@@ -6,7 +6,6 @@ use super::drops::Drop;
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
 use super::seal::{seal, seal_repair};
-use crate::media::down::Label;
 use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
 use std::collections::VecDeque;
@@ -28,6 +27,7 @@ pub(crate) struct Resend {
 struct Replay {
     down: u32,
     track: u16,
+    source: u16,
     next: u64,
     last: u64,
 }
@@ -53,6 +53,8 @@ pub(crate) struct Flush {
     /// Tracks with packets that came since the last flush.
     active: Vec<(u32, u16)>,
     cursor: Cursor,
+    /// Tracks of receivers that have begun to send another encoding.
+    pub(crate) switched: Vec<(u32, u16)>,
     pub(crate) is_urgent: bool,
 }
 
@@ -74,7 +76,7 @@ impl Flush {
         room
     }
 
-    pub(crate) fn replay(&mut self, down: u32, track: u16, next: u64, last: u64) {
+    pub(crate) fn replay(&mut self, down: u32, track: u16, source: u16, (next, last): (u64, u64)) {
         let waits = |replay: &Replay| (replay.down, replay.track) == (down, track);
         if self.replays.iter().any(waits) {
             // Accepted again before the first was sent.
@@ -83,6 +85,7 @@ impl Flush {
         self.replays.push(Replay {
             down,
             track,
+            source,
             next,
             last,
         });
@@ -97,6 +100,7 @@ impl Flush {
     pub(crate) fn forget_down(&mut self, down: u32) {
         self.resends.retain(|resend| resend.down != down);
         self.replays.retain(|replay| replay.down != down);
+        self.switched.retain(|(other, _)| *other != down);
     }
 
     /// Entries of all kinds.
@@ -106,6 +110,7 @@ impl Flush {
             + self.resends.len()
             + self.replays.len()
             + self.active.len()
+            + self.switched.len()
     }
 
     pub(crate) fn active(&mut self, up: u32, track: u16) {
@@ -124,6 +129,7 @@ impl Shard {
             || self.write_pending(now, batch);
         if !full {
             self.flush.is_urgent = false;
+            self.settle_switches(now);
         }
         full
     }
@@ -173,14 +179,9 @@ impl Shard {
                     .ups
                     .get(source as usize)?
                     .tracks
-                    .get(usize::from(origin.source))?;
+                    .get(usize::from(origin.run.source))?;
                 let (meta, bytes) = up_track.packet(origin.up)?;
-                let label = Label {
-                    number: resend.number,
-                    timestamp: meta.timestamp.wrapping_add(origin.timestamp_offset),
-                    payload_type: origin.payload_type,
-                };
-                Some((meta, bytes, label))
+                Some((meta, bytes, origin.run.label(resend.number, meta)))
             });
             let Some((meta, bytes, label)) = found else {
                 self.drops.count(Drop::NotInCache);
@@ -236,7 +237,11 @@ impl Shard {
 
     fn write_replay(&mut self, now: Instant, replay: &mut Replay, batch: &mut Batch) -> bool {
         let Self {
-            ups, downs, drops, ..
+            ups,
+            downs,
+            drops,
+            flush,
+            ..
         } = self;
         let Some(down) = downs.get_mut(replay.down as usize) else {
             return false;
@@ -248,13 +253,10 @@ impl Shard {
         let (Some(source), Some(path)) = (source.flatten(), down.peer.transport.path()) else {
             return false;
         };
-        let Some(up) = ups.get_mut(source as usize) else {
+        let Some(up) = ups.get(source as usize) else {
             return false;
         };
-        let Some(up_track) = track
-            .source()
-            .and_then(|at| up.tracks.get_mut(usize::from(at)))
-        else {
+        let Some(up_track) = up.tracks.get(usize::from(replay.source)) else {
             return false;
         };
         let Some(sealer) = down.peer.transport.sealer() else {
@@ -273,9 +275,12 @@ impl Shard {
             let Some((meta, bytes)) = up_track.packet(seqno) else {
                 continue;
             };
-            let Some(label) = track.forward(now, meta) else {
+            let Some(label) = track.forward(now, replay.source, meta, &up.tracks) else {
                 continue;
             };
+            if track.has_switched() && track.take_switched() {
+                flush.switched.push((replay.down, replay.track));
+            }
             match seal(sealer, track, meta, bytes, &label, space) {
                 Some(len) => {
                     track.sent(meta);
@@ -305,10 +310,10 @@ impl Shard {
                 };
                 continue;
             };
-            let up_track = &mut up.tracks[usize::from(track_index)];
             if cursor.receiver == 0 && cursor.packet == 0 && cursor.mirror == 0 {
-                up_track.equalize_pending();
+                up.tracks[usize::from(track_index)].equalize_pending();
             }
+            let up_track = &up.tracks[usize::from(track_index)];
             let receivers = &up.receivers[usize::from(track_index)];
             while let Some(receiver) = receivers.get(cursor.receiver) {
                 if let Some(down) = downs.get_mut(receiver.down as usize)
@@ -326,7 +331,8 @@ impl Shard {
                         let Some((meta, bytes)) = up_track.packet(*seqno) else {
                             continue;
                         };
-                        let Some(label) = track.forward(now, meta) else {
+                        let label = track.forward(now, track_index, meta, &up.tracks);
+                        let Some(label) = label else {
                             continue;
                         };
                         match seal(sealer, track, meta, bytes, &label, space) {
@@ -336,6 +342,9 @@ impl Shard {
                             }
                             None => drops.count(Drop::Unsealed),
                         }
+                    }
+                    if track.has_switched() && track.take_switched() {
+                        flush.switched.push((receiver.down, receiver.track));
                     }
                 }
                 cursor.packet = 0;
@@ -359,7 +368,7 @@ impl Shard {
                 cursor.packet = 0;
                 cursor.mirror += 1;
             }
-            up_track.clear_pending();
+            up.tracks[usize::from(track_index)].clear_pending();
             cursor = Cursor {
                 active: cursor.active + 1,
                 ..Cursor::default()

@@ -1,6 +1,8 @@
 //! What a shard is told, and what it tells.
 
+use crate::media::down::choice::Shown;
 use crate::media::feedback::{NtpTime, SenderInfo};
+use crate::media::layer::View;
 use crate::media::{Codec, Kind};
 use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport, Rtx};
 use crate::transport::peer::Role;
@@ -49,9 +51,10 @@ pub struct UpTrackConfig {
 pub struct DownTrackConfig {
     /// `a=mid` of its section.
     pub mid: String,
-    /// Which track of the publisher it carries: an index into the `tracks` of its `AddUp`.
-    /// `None` for a section that is inactive.
-    pub up_track: Option<usize>,
+    /// The tracks of the publisher of which it carries one at a time, as indexes into the `tracks`
+    /// of its `AddUp`: the encodings of one source, lowest first as far as known. None for a
+    /// section that is inactive.
+    pub encodings: Vec<usize>,
     /// Which publisher that is: 0 for the source of `AddDown`, then those of `AddSource`. It is
     /// the same for as long as the SSRC is.
     pub publisher: usize,
@@ -128,6 +131,13 @@ pub enum Command {
         remote: RemoteTransport,
         /// The sections that were accepted and are active; all others stop.
         tracks: Vec<DownTrackConfig>,
+    },
+    /// How a receiver shows the pictures, from now on.
+    ShowDown {
+        /// A down peer.
+        peer: PeerId,
+        /// All of its pictures.
+        view: View,
     },
     /// New local credentials were offered to a receiver: ICE begins anew at its answer.
     RestartDown {
@@ -312,4 +322,8 @@ pub struct TrackStats {
     pub keyframes: u64,
     /// PLI and FIR sent (up) or received (down).
     pub keyframe_requests: u64,
+    /// Times that another encoding or layer was sent than before (down).
+    pub switches: u64,
+    /// Which layers are sent (down), and which there are.
+    pub shown: Shown,
 }

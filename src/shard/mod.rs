@@ -5,6 +5,7 @@
 //! shard has nothing more to send. Packets of one turn go out together, receiver by receiver.
 
 mod batch;
+mod choice;
 mod client;
 mod command;
 mod drops;
@@ -282,23 +283,23 @@ impl Shard {
         let Some(down_track) = down.tracks.get(usize::from(track)) else {
             return;
         };
-        let (true, Some(source), Some(up_track)) = (
+        let (true, Some(source), true) = (
             down.connected,
             down.source_of(down_track),
-            down_track.source(),
+            down_track.is_waiting(),
         ) else {
             return;
         };
-        if !down_track.is_waiting() {
+        let Some(up_track) = self.choose_encoding(now, index, track) else {
             return;
-        }
+        };
         let replay = self
             .ups
             .get(source as usize)
             .and_then(|up| up.tracks.get(usize::from(up_track)))
             .and_then(|track| track.replay(now));
         match replay {
-            Some((first, last)) => self.flush.replay(index, track, first, last),
+            Some(packets) => self.flush.replay(index, track, up_track, packets),
             None => self.request_keyframe(now, source, up_track),
         }
     }

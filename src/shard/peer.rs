@@ -1,12 +1,13 @@
 //! The peers of a shard: who publishes, and who receives.
 
 use super::message::{DownTrackConfig, PeerId, ShardId};
-use crate::media::Kind;
 use crate::media::bandwidth::Detector;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
+use crate::media::layer::View;
 use crate::media::up::UpTrack;
 use crate::media::voice::Voice;
+use crate::media::{Codec, Kind};
 use crate::transport::peer::Transport;
 use slab::Slab;
 use std::net::SocketAddr;
@@ -76,6 +77,8 @@ pub(crate) struct UpPeer {
     pub(crate) receivers: Vec<Vec<Receiver>>,
     /// All down peers of this stream, sending or not.
     pub(crate) downs: Vec<u32>,
+    /// When to see which encodings it sends; `None` when no source has several.
+    pub(crate) next_choice: Option<Instant>,
     /// What to add to the publisher's NTP times to get ours, in units of 2⁻³² s. One for all
     /// tracks, so that they stay together.
     pub(crate) clock_offset: Option<i64>,
@@ -97,6 +100,7 @@ impl UpPeer {
             tracks: Vec::new(),
             receivers: Vec::new(),
             downs: Vec::new(),
+            next_choice: None,
             clock_offset: None,
             // Any SSRC will do that the publisher does not use itself.
             own_ssrc: id.0 as u32 | 1,
@@ -109,6 +113,34 @@ impl UpPeer {
     pub(crate) fn forget_receiver(&mut self, down: u32) {
         for receivers in &mut self.receivers {
             receivers.retain(|receiver| receiver.down != down);
+        }
+    }
+
+    /// The codec of a source, by its encodings.
+    pub(crate) fn codec_of(&self, encodings: &[usize]) -> Option<Codec> {
+        let mut tracks = encodings.iter().map(|at| self.tracks.get(*at));
+        let codec = tracks.next()??.codec();
+        tracks
+            .all(|track| track.is_some_and(|track| track.codec() == codec))
+            .then_some(codec)
+    }
+
+    /// Puts a receiver's track among those that are sent the encodings it sends or waits for, and
+    /// no others. Not to be done while packets are being forwarded.
+    pub(crate) fn place(&mut self, down: u32, at: u16, track: &DownTrack) {
+        let receiver = Receiver { down, track: at };
+        for encoding in track.encodings() {
+            let Some(receivers) = self.receivers.get_mut(usize::from(*encoding)) else {
+                continue;
+            };
+            let place = receivers.iter().position(|one| *one == receiver);
+            match (track.stands_in(*encoding), place) {
+                (true, None) => receivers.push(receiver),
+                (false, Some(place)) => {
+                    receivers.remove(place);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -141,6 +173,8 @@ pub(crate) struct DownPeer {
     pub(crate) tracks: Vec<DownTrack>,
     /// What was agreed on, in case a mirror learns of its tracks later.
     pub(crate) wanted: Vec<DownTrackConfig>,
+    /// How its pictures are shown.
+    pub(crate) view: View,
     pub(crate) connected: bool,
     /// The track that the next sender reports begin with.
     pub(crate) report_from: usize,

@@ -132,6 +132,7 @@ impl Shard {
         if received.due {
             self.schedule(Place::Up(index));
         }
+        self.watch_encodings(now, index);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::Shard;
 use super::drops::Drop;
 use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig};
 use super::peer::{Place, UpPeer};
+use crate::media::Kind;
 use crate::media::cache::{Meta, SLOT};
 use crate::media::up::{MAX_PENDING, UpTrack};
 use std::time::Instant;
@@ -96,6 +97,7 @@ impl Shard {
         if track.is_pending_full() {
             self.flush.is_urgent = true;
         }
+        self.watch_encodings(now, index);
     }
 
     /// The driver could not hand on so many packets.
@@ -305,7 +307,7 @@ impl Shard {
                 continue;
             };
             let wanted = peer.wanted.clone();
-            self.select_tracks(down, wanted);
+            self.select_tracks(now, down, wanted);
             self.begin_tracks(now, down);
         }
     }
@@ -314,6 +316,13 @@ impl Shard {
 impl UpPeer {
     /// Takes the tracks of a new agreement: old ones first, each in its place.
     pub(super) fn update_tracks(&mut self, now: Instant, tracks: Vec<UpTrackConfig>) {
+        let simulcast = tracks.iter().enumerate().any(|(at, config)| {
+            let mut others = tracks.iter().skip(at + 1);
+            config.kind == Kind::Video && others.any(|other| other.mid == config.mid)
+        });
+        if simulcast {
+            self.next_choice.get_or_insert(now);
+        }
         for (at, config) in tracks.into_iter().enumerate() {
             match self.tracks.get_mut(at) {
                 Some(track) => track.reconfigure(config),

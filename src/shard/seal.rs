@@ -3,9 +3,12 @@
 use super::batch::MAX_DATAGRAM;
 use crate::media::cache::{Meta, SLOT};
 use crate::media::down::{DownTrack, Label};
-use crate::media::packet::{self, PADDED};
+use crate::media::packet::{self, FIXED_HEADER, PADDED};
 use crate::media::rtx::{ORIGINAL, RepairLabel};
 use crate::transport::srtp::Sealer;
+
+/// A payload of nothing but padding (RFC 3550, section 5.1).
+const PADDING: [u8; 4] = [0, 0, 0, 4];
 
 /// Writes a packet as one receiver gets it. Returns its length.
 #[inline]
@@ -21,6 +24,9 @@ pub(super) fn seal(
     let (header, payload) = bytes.split_at_checked(header_len)?;
     out.get_mut(..header_len)?.copy_from_slice(header);
     track.patch(out.first_chunk_mut()?, label);
+    if !label.edit.is_none() {
+        return seal_edited(sealer, track, meta, payload, label, out);
+    }
     sealer
         .seal_rtp(track.config().ssrc, label.number, header_len, payload, out)
         .ok()
@@ -57,7 +63,44 @@ pub(super) fn seal_repair(
     let (original, room) = repaired.split_at_mut(ORIGINAL);
     original.copy_from_slice(&(label.number as u16).to_be_bytes());
     room.copy_from_slice(payload);
+    if !label.edit.is_none() {
+        label.edit.write_payload(&meta.part, room);
+        label
+            .edit
+            .write_header(&meta.part, out.get_mut(..header_len)?);
+    }
     sealer
         .seal_rtp(repair.rtx.ssrc, repair.number, header_len, repaired, out)
         .ok()
+}
+
+/// The same for a packet that differs from the kept one beyond the fixed fields of its header.
+fn seal_edited(
+    sealer: &Sealer,
+    track: &DownTrack,
+    meta: &Meta,
+    payload: &[u8],
+    label: &Label,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let (ssrc, edit) = (track.config().ssrc, &label.edit);
+    if edit.is_left_out {
+        // No extension, padding, no marker.
+        out[0] = 0xa0;
+        out[1] &= 0x7f;
+        let seal = sealer.seal_rtp(ssrc, label.number, FIXED_HEADER, &PADDING, out);
+        return seal.ok();
+    }
+    let header_len = usize::from(meta.header_len);
+    edit.write_header(&meta.part, out.get_mut(..header_len)?);
+    let sealed = if edit.is_of_payload(&meta.part) {
+        let mut copy = [0; SLOT];
+        let copy = copy.get_mut(..payload.len())?;
+        copy.copy_from_slice(payload);
+        edit.write_payload(&meta.part, copy);
+        sealer.seal_rtp(ssrc, label.number, header_len, copy, out)
+    } else {
+        sealer.seal_rtp(ssrc, label.number, header_len, payload, out)
+    };
+    sealed.ok()
 }

@@ -3,6 +3,8 @@
 use super::Shard;
 use super::message::{ShardStats, StreamStats, TrackStats};
 use super::peer::{DownPeer, Peer, UpPeer};
+use crate::media::down::choice::Shown;
+use slab::Slab;
 use std::time::Instant;
 
 /// How much a shard remembers, in entries: nothing of it may grow as peers come and go.
@@ -59,7 +61,8 @@ impl Shard {
         let mut streams: Vec<_> = ups.collect();
         streams.extend(self.downs.iter().map(|(_, down)| {
             let client = self.clients.get(down.client);
-            down_stats(down, client.and_then(|client| client.estimate.bitrate()))
+            let estimate = client.and_then(|client| client.estimate.bitrate());
+            down_stats(down, &self.ups, estimate)
         }));
         ShardStats {
             streams,
@@ -88,6 +91,7 @@ fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
                 repaired: loss.recovered,
                 keyframes: figures.keyframes,
                 keyframe_requests: track.keyframe_requests().sent(),
+                ..TrackStats::default()
             }
         })
         .collect();
@@ -102,12 +106,13 @@ fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
     }
 }
 
-fn down_stats(down: &DownPeer, estimate: Option<u64>) -> StreamStats {
+fn down_stats(down: &DownPeer, ups: &Slab<UpPeer>, estimate: Option<u64>) -> StreamStats {
     let tracks = down
         .tracks
         .iter()
         .map(|track| {
             let figures = track.figures();
+            let publisher = down.source_of(track).and_then(|up| ups.get(up as usize));
             TrackStats {
                 mid: track.config().mid.clone(),
                 rid: None,
@@ -121,6 +126,8 @@ fn down_stats(down: &DownPeer, estimate: Option<u64>) -> StreamStats {
                 repaired: figures.repaired,
                 keyframes: figures.keyframes,
                 keyframe_requests: figures.keyframe_requests,
+                switches: figures.switches,
+                shown: publisher.map_or_else(Shown::default, |up| track.shown(&up.tracks)),
             }
         })
         .collect();

@@ -55,7 +55,7 @@ pub struct UpTrackStatistics {
     pub jitter: f64,
 }
 
-/// A track that leaves the server. Layers are not told apart yet: they are all 0.
+/// A track that leaves the server.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DownTrackStatistics {
@@ -68,7 +68,7 @@ pub struct DownTrackStatistics {
     pub loss: f64,
     /// ms
     pub jitter: f64,
-    /// Spatial layer.
+    /// Spatial layer, or encoding with simulcast.
     pub sid: u8,
     /// The highest there is.
     pub max_sid: u8,
@@ -100,10 +100,10 @@ fn down_track(track: &TrackStats, stream: &StreamStats) -> DownTrackStatistics {
         max_bitrate: stream.estimate.or(stream.remb).unwrap_or(0),
         loss: track.loss,
         jitter: milliseconds(track.jitter),
-        sid: 0,
-        max_sid: 0,
-        tid: 0,
-        max_tid: 0,
+        sid: track.shown.sid,
+        max_sid: track.shown.max_sid,
+        tid: track.shown.tid,
+        max_tid: track.shown.max_tid,
         rtt: stream.rtt.map(milliseconds),
     }
 }

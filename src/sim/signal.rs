@@ -195,7 +195,7 @@ impl World {
             });
             let config = DownTrackConfig {
                 mid: at.to_string(),
-                up_track: Some(at),
+                encodings: vec![at],
                 publisher: 0,
                 ssrc,
                 rtx,
@@ -244,7 +244,7 @@ impl World {
             };
             let config = DownTrackConfig {
                 mid: tracks.len().to_string(),
-                up_track: Some(at),
+                encodings: vec![at],
                 publisher: 0,
                 ssrc: self.random.next() as u32,
                 payload_type,

@@ -212,6 +212,8 @@ pub struct UpMedia {
     pub feedback: Feedback,
     /// SSRCs of `a=ssrc`, in order, those of repair streams (`a=ssrc-group:FID`) left out.
     pub ssrcs: Vec<u32>,
+    /// SSRCs of `a=ssrc-group:SIM`, lowest encoding first; empty without.
+    pub simulcast: Vec<u32>,
     /// Send rids of `a=rid` / `a=simulcast`, in the offer's order; empty without simulcast.
     pub rids: Vec<String>,
 }

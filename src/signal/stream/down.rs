@@ -5,8 +5,10 @@ use super::super::figures::Way;
 use super::super::message::{Outgoing, stream_id};
 use super::super::session::Session;
 use super::local::{ice_credentials, ssrcs};
+use super::request::Source;
 use crate::group::{PublishedStream, PublishedTrack};
 use crate::media::Codec;
+use crate::media::layer::View;
 use crate::net::ShardId;
 use crate::shard::{Command, DownTrackConfig, PeerId};
 use crate::transport::description::{
@@ -46,6 +48,8 @@ pub(super) struct DownStream {
     pub(super) stream: Arc<PublishedStream>,
     /// What `requestStream` said.
     pub(super) requested: Option<Vec<String>>,
+    /// How the client shows it.
+    pub(super) view: View,
     local: LocalTransport,
     /// As they are to be, or were last, offered.
     sections: Vec<Section>,
@@ -68,7 +72,7 @@ enum Renewal {
 #[derive(Debug, Clone)]
 pub(super) struct Section {
     pub(super) media: DownMedia,
-    pub(super) track: usize,
+    pub(super) track: Source,
 }
 
 impl Section {
@@ -76,7 +80,7 @@ impl Section {
     pub(super) fn config(&self, answer: &DownMediaAnswer) -> DownTrackConfig {
         DownTrackConfig {
             mid: self.media.mid.clone(),
-            up_track: Some(self.track),
+            encodings: self.track.clone(),
             publisher: 0,
             ssrc: self.media.ssrc,
             payload_type: self.media.codec.payload_type,
@@ -153,26 +157,30 @@ pub(super) fn media(
     }
 }
 
-/// The sections that carry the `wanted` tracks. A section once offered stays: with the track it
+/// The sections that carry the `wanted` sources. A section once offered stays: with the source it
 /// had if that is wanted, with another of its kind, or inactive.
-pub(super) fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize]) -> Vec<Section> {
+pub(super) fn arrange(
+    old: &[Section],
+    stream: &PublishedStream,
+    wanted: &[Source],
+) -> Vec<Section> {
     let mut sections = old.to_vec();
     let mut placed = vec![false; sections.len()];
     let kind = |section: &Section| section.media.codec.codec.kind();
     // First those that stay where they are, so that no other takes their place.
-    let (staying, moving): (Vec<usize>, Vec<usize>) = wanted
+    let (staying, moving): (Vec<&Source>, Vec<&Source>) = wanted
         .iter()
         .partition(|track| old.iter().any(|section| section.track == **track));
     for track in staying {
         for (section, placed) in sections.iter_mut().zip(&mut placed) {
-            if section.track == track {
+            if section.track == *track {
                 section.media.active = true;
                 *placed = true;
             }
         }
     }
-    for index in moving {
-        let Some(track) = stream.tracks.get(index) else {
+    for source in moving {
+        let Some(track) = source.first().and_then(|at| stream.tracks.get(*at)) else {
             continue;
         };
         let free = (0..sections.len()).find(|&at| !placed[at] && kind(&sections[at]) == track.kind);
@@ -188,7 +196,7 @@ pub(super) fn arrange(old: &[Section], stream: &PublishedStream, wanted: &[usize
             .map_or_else(|| at.to_string(), |old| old.media.mid.clone());
         let section = Section {
             media: media(mid, stream, track, ssrcs),
-            track: index,
+            track: source.clone(),
         };
         if at == sections.len() {
             sections.push(section);
@@ -232,11 +240,12 @@ impl Session {
             self.send(&Outgoing::Close { id: &replaced });
             return self.reconsider(stream);
         }
-        let wanted = self.wanted_of(stream, old.requested.as_deref());
+        let (wanted, low) = self.wanted_of(stream, old.requested.as_deref());
+        let view = View { low, ..old.view };
         if wanted.is_empty() || self.streams.up.contains_key(&stream.id) {
             self.send(&Outgoing::Close { id: &replaced });
         } else {
-            self.offer_stream(stream, old.requested, &wanted, Some(&replaced));
+            self.offer_stream(stream, (old.requested, view), &wanted, Some(&replaced));
         }
     }
 
@@ -260,17 +269,26 @@ impl Session {
             self.close_received(id);
         }
         let Some(down) = self.streams.down.get(id) else {
-            let wanted = self.wanted_of(stream, None);
+            let (wanted, low) = self.wanted_of(stream, None);
+            let view = View {
+                low,
+                ..View::default()
+            };
             // A client cannot receive what it calls the same as a stream of its own.
             if !wanted.is_empty() && !self.streams.up.contains_key(id) {
-                self.offer_stream(stream, None, &wanted, None);
+                self.offer_stream(stream, (None, view), &wanted, None);
             }
             return;
         };
-        let wanted = self.wanted_of(stream, down.requested.as_deref());
+        let (wanted, low) = self.wanted_of(stream, down.requested.as_deref());
         if wanted.is_empty() {
             return self.close_received(id);
         }
+        let view = View { low, ..down.view };
+        self.show(id, view);
+        let Some(down) = self.streams.down.get(id) else {
+            return;
+        };
         let sections = arrange(&down.sections, stream, &wanted);
         if let Some(down) = self.streams.down.get_mut(id) {
             down.stream = Arc::clone(stream);
@@ -285,8 +303,8 @@ impl Session {
     fn offer_stream(
         &mut self,
         stream: &Arc<PublishedStream>,
-        requested: Option<Vec<String>>,
-        wanted: &[usize],
+        (requested, view): (Option<Vec<String>>, View),
+        wanted: &[Source],
         replace: Option<&str>,
     ) {
         let engine = Arc::clone(self.state.engine());
@@ -295,6 +313,7 @@ impl Session {
             shard: engine.place(stream.shard),
             stream: Arc::clone(stream),
             requested,
+            view,
             local: self.local_transport(),
             sections: arrange(&[], stream, wanted),
             offered: None,
@@ -311,8 +330,22 @@ impl Session {
             local: down.local.ice.clone(),
         };
         engine.send(down.shard, command);
+        let peer = down.peer;
+        engine.send(down.shard, Command::ShowDown { peer, view });
         self.streams.down.insert(stream.id.clone(), down);
         self.send_offer(&stream.id, replace, true);
+    }
+
+    /// A stream is shown in another way.
+    fn show(&mut self, id: &str, view: View) {
+        if let Some(down) = self.streams.down.get_mut(id)
+            && down.view != view
+        {
+            down.view = view;
+            let (shard, peer) = (down.shard, down.peer);
+            let command = Command::ShowDown { peer, view };
+            self.state.engine().send(shard, command);
+        }
     }
 
     fn send_offer(&mut self, id: &str, replace: Option<&str>, candidates: bool) {

@@ -5,7 +5,7 @@ use super::super::figures::Way;
 use super::super::session::Session;
 use super::down::{Section, forwarded, is_usual, media};
 use super::local::{ice_credentials, ssrcs};
-use super::request::wanted;
+use super::request::{Source, wanted};
 use super::up::Answered;
 use crate::group::{PublishedStream, PublishedTrack};
 use crate::media::Codec;
@@ -57,10 +57,13 @@ struct Plan {
 /// Sound and pictures of all streams, the best there are of each, in order.
 fn tracks_of(
     streams: &[Arc<PublishedStream>],
-) -> impl Iterator<Item = (&Arc<PublishedStream>, usize, &PublishedTrack)> {
+) -> impl Iterator<Item = (&Arc<PublishedStream>, Source, &PublishedTrack)> {
     streams.iter().flat_map(|stream| {
         let places = wanted(&["audio".to_owned(), "video".to_owned()], stream);
-        let with_track = move |at| Some((stream, at, stream.tracks.get(at)?));
+        let with_track = move |source: Source| {
+            let track = stream.tracks.get(*source.first()?)?;
+            Some((stream, source, track))
+        };
         places.into_iter().filter_map(with_track)
     })
 }
@@ -104,7 +107,7 @@ fn fitting(
         if let Some(fit) = fit {
             tracks.push(DownTrackConfig {
                 mid: fit.mid.clone(),
-                up_track: Some(at),
+                encodings: at,
                 publisher: place(&mut used, stream),
                 ssrc: fit.ssrc,
                 payload_type: fit.codec.payload_type,

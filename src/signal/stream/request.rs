@@ -24,29 +24,52 @@ pub(in super::super) struct RequestStream {
     request: Option<Vec<String>>,
 }
 
-/// The tracks of a stream that are requested, as indexes: at most one of each kind. `video` is
-/// the first video track, `video-low` the last; audio comes first.
-pub(super) fn wanted(request: &[String], stream: &PublishedStream) -> Vec<usize> {
+/// A section of the publisher's offer that is still sent: the indexes of its tracks, which are
+/// encodings of the same pictures if there are several, lowest first.
+pub(super) type Source = Vec<usize>;
+
+/// The sources of one kind, in the order of the offer.
+fn sources(stream: &PublishedStream, kind: Kind) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    let tracks = stream.tracks.iter().enumerate();
+    for (index, track) in tracks.filter(|(_, track)| track.active && track.kind == kind) {
+        let mid = |source: &Source| source.first().and_then(|at| stream.tracks.get(*at));
+        let same = sources
+            .iter_mut()
+            .find(|source| mid(source).is_some_and(|other| other.mid == track.mid));
+        match same {
+            // Browsers are told the best rid first, but name the SSRC of the lowest first.
+            Some(source) if track.rid.is_some() => source.insert(0, index),
+            Some(source) => source.push(index),
+            None => sources.push(vec![index]),
+        }
+    }
+    sources
+}
+
+/// The sources of a stream that are requested: at most one of each kind. `video` is the first,
+/// `video-low` the last; audio comes first.
+pub(super) fn wanted(request: &[String], stream: &PublishedStream) -> Vec<Source> {
     let wants = |what: &str| request.iter().any(|own| own == what);
-    let of = |kind: Kind| {
-        let tracks = stream.tracks.iter().enumerate();
-        tracks
-            .filter(move |(_, track)| track.active && track.kind == kind)
-            .map(|(index, _)| index)
-    };
     let audio = if wants("audio") {
-        of(Kind::Audio).next()
+        sources(stream, Kind::Audio).into_iter().next()
     } else {
         None
     };
     let video = if wants("video") {
-        of(Kind::Video).next()
+        sources(stream, Kind::Video).into_iter().next()
     } else if wants("video-low") {
-        of(Kind::Video).next_back()
+        sources(stream, Kind::Video).into_iter().next_back()
     } else {
         None
     };
     audio.into_iter().chain(video).collect()
+}
+
+/// Whether the smallest pictures are requested.
+fn wants_low(request: &[String]) -> bool {
+    let wants = |what: &str| request.iter().any(|own| own == what);
+    wants("video-low") && !wants("video")
 }
 
 impl Session {
@@ -82,18 +105,25 @@ impl Session {
         Ok(())
     }
 
-    /// The tracks that this client wants of a stream. `own`: what it said of this very stream.
-    pub(super) fn wanted_of(&self, stream: &PublishedStream, own: Option<&[String]>) -> Vec<usize> {
+    /// The sources that this client wants of a stream, and whether the lowest encoding of them.
+    /// `own`: what it said of this very stream.
+    pub(super) fn wanted_of(
+        &self,
+        stream: &PublishedStream,
+        own: Option<&[String]>,
+    ) -> (Vec<Source>, bool) {
         let requested = &self.streams.requested;
         let by_label = || requested.get(&stream.label).or_else(|| requested.get(""));
         let request = own.or_else(|| by_label().map(Vec::as_slice));
-        request.map_or_else(Vec::new, |request| wanted(request, stream))
+        request.map_or_else(Default::default, |request| {
+            (wanted(request, stream), wants_low(request))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wanted;
+    use super::{Source, sources, wanted};
     use crate::group::{PublishedStream, PublishedTrack};
     use crate::media::{Codec, Kind};
     use crate::net::ShardId;
@@ -128,7 +158,24 @@ mod tests {
 
     fn of(request: &[&str], kinds: &str) -> Vec<usize> {
         let request: Vec<String> = request.iter().map(|&what| what.into()).collect();
-        wanted(&request, &stream(kinds))
+        wanted(&request, &stream(kinds)).concat()
+    }
+
+    #[test]
+    fn the_tracks_of_a_section_are_one_source() {
+        let mut stream = stream("avvv");
+        for track in &mut stream.tracks[1..] {
+            track.mid = "1".to_owned();
+        }
+        let lowest_first: Vec<Source> = vec![vec![1, 2, 3]];
+        assert_eq!(sources(&stream, Kind::Video), lowest_first, "SSRCs");
+        for (track, rid) in stream.tracks[1..].iter_mut().zip(["h", "m", "l"]) {
+            track.rid = Some(rid.to_owned());
+        }
+        let lowest_first: Vec<Source> = vec![vec![3, 2, 1]];
+        assert_eq!(sources(&stream, Kind::Video), lowest_first, "rids");
+        let request = ["audio".to_owned(), "video-low".to_owned()];
+        assert_eq!(wanted(&request, &stream), [vec![0], vec![3, 2, 1]]);
     }
 
     #[test]

@@ -69,22 +69,26 @@ fn tracks_of(media: &UpMedia) -> Vec<UpTrack> {
     let Some(codec) = media.codec.as_ref().filter(|_| media.sending) else {
         return Vec::new();
     };
-    let rids: Vec<Option<&String>> = if media.rids.is_empty() {
-        vec![None]
+    // With rids, which SSRC is whose shows only in the packets.
+    let encodings: Vec<(Option<&String>, Option<u32>)> = if !media.rids.is_empty() {
+        media.rids.iter().map(|rid| (Some(rid), None)).collect()
+    } else if !media.simulcast.is_empty() {
+        let ssrcs = media.simulcast.iter();
+        ssrcs.map(|ssrc| (None, Some(*ssrc))).collect()
     } else {
-        media.rids.iter().map(Some).collect()
+        vec![(None, media.ssrcs.first().copied())]
     };
     let extensions = Extension::ALL
         .into_iter()
         .filter(|one| media.extensions[*one as usize] != 0);
     let extensions: Vec<Extension> = extensions.collect();
-    rids.into_iter()
-        .map(|rid| UpTrack {
+    encodings
+        .into_iter()
+        .map(|(rid, ssrc)| UpTrack {
             config: UpTrackConfig {
                 mid: media.mid.clone(),
                 rid: rid.cloned(),
-                // With rids, which SSRC is whose shows only in the packets.
-                ssrc: media.ssrcs.first().copied().filter(|_| rid.is_none()),
+                ssrc,
                 kind: media.kind,
                 codec: codec.codec,
                 payload_type: codec.payload_type,
@@ -112,7 +116,9 @@ fn merge(tracks: &mut Vec<UpTrack>, offered: Vec<UpTrack>) {
     }
     for track in offered {
         let same = tracks.iter_mut().find(|old| {
-            old.config.mid == track.config.mid
+            // Those of an SSRC group differ by nothing but their order.
+            !old.published.active
+                && old.config.mid == track.config.mid
                 && old.config.rid == track.config.rid
                 && old.config.codec == track.config.codec
         });

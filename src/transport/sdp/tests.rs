@@ -267,13 +267,39 @@ fn simulcast_is_answered_rid_by_rid() {
 #[test]
 fn directed_extensions_are_turned_round() {
     let text = up(FIREFOX_SIMULCAST).answer(&local());
-    let id = "a=extmap:8/recvonly https://aomediacodec.github.io/av1-rtp-spec/";
+    let id = "a=extmap:9/recvonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
     assert!(
         section(&text, 1).iter().any(|line| line.starts_with(id)),
         "{text}"
     );
     let wanted = FIREFOX.replace("extmap:3 urn", "extmap:3/recvonly urn");
     assert_eq!(up(&wanted).media[0].extensions[Extension::Mid as usize], 0);
+}
+
+#[test]
+fn the_dependency_descriptor_is_for_av1_alone() {
+    let codecs = Codec::ALL.map(|codec| {
+        let offer = UpOffer::parse(CHROMIUM_SIMULCAST, &[codec]).unwrap();
+        let id = offer.media[1].extensions[Extension::DependencyDescriptor as usize];
+        let named = offer.answer(&local()).contains("#dependency-descriptor");
+        assert_eq!(named, id != 0, "{codec:?}");
+        (codec, id != 0 && offer.media[1].codec.is_some())
+    });
+    let described: Vec<_> = codecs.iter().filter(|(_, is)| *is).collect();
+    assert_eq!(described, [&(Codec::Av1, true)]);
+}
+
+#[test]
+fn an_ssrc_group_is_a_simulcast_too() {
+    assert_eq!(up(CHROMIUM).media[1].simulcast, [0_u32; 0]);
+    let plain = up(CHROMIUM).media[1].ssrcs[0];
+    let group = format!("a=ssrc:77 cname:x\r\na=ssrc-group:SIM {plain} 77 78\r\na=ssrc:{plain} ");
+    let sim = CHROMIUM.replacen(&format!("a=ssrc:{plain} "), &group, 1);
+    assert_eq!(up(&sim).media[1].simulcast, [plain, 77], "78 is not there");
+    assert_eq!(
+        up(&sim.replace("SIM", "sim")).media[1].simulcast,
+        [0_u32; 0]
+    );
 }
 
 #[test]

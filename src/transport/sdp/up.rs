@@ -5,7 +5,8 @@ use super::write::{self, Section};
 use super::{SdpError, is_answered};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{
-    CodecParameters, ExtensionIds, Feedback, LocalTransport, RemoteTransport, Setup, UpMedia,
+    CodecParameters, Extension, ExtensionIds, Feedback, LocalTransport, RemoteTransport, Setup,
+    UpMedia,
 };
 use rtc_sdp::description::media::MediaDescription;
 use rtc_sdp::description::session::SessionDescription;
@@ -75,7 +76,10 @@ impl UpOffer {
             .find_map(|(media, description)| media.codec.is_some().then_some(description));
         let sections = descriptions
             .iter()
-            .map(|description| offered_section(&session, description))
+            .zip(&media)
+            .map(|(description, media)| {
+                offered_section(&session, description, media.codec.as_ref())
+            })
             .collect();
         let remote = read::transport(&session, speaker.unwrap_or(first), Setup::Actpass)?;
         let allow_mixed = read::flag(&session.attributes, "extmap-allow-mixed")
@@ -178,7 +182,7 @@ fn up_media(
         });
     }
     let mut extensions = ExtensionIds::default();
-    for extmap in accepted_extmaps(session, description) {
+    for extmap in accepted_extmaps(session, description, codec.as_ref()) {
         extensions[extmap.extension as usize] = extmap.id;
     }
     Ok(UpMedia {
@@ -190,6 +194,7 @@ fn up_media(
             .as_ref()
             .map(|codec| read::feedback(description, codec.payload_type))
             .unwrap_or_default(),
+        simulcast: simulcast(description, &ssrcs(description)?),
         ssrcs: ssrcs(description)?,
         rids: rids(description)?,
         codec,
@@ -231,16 +236,29 @@ fn rarity(codec: Codec, fmtp: &str) -> u8 {
 }
 
 /// The extensions that the answer accepts.
-fn accepted_extmaps(session: &SessionDescription, media: &MediaDescription) -> Vec<Extmap> {
+fn accepted_extmaps(
+    session: &SessionDescription,
+    media: &MediaDescription,
+    codec: Option<&CodecParameters>,
+) -> Vec<Extmap> {
     let mut extmaps = read::extmaps(session, media);
+    // With a dependency descriptor, libwebrtc leaves picture ids and layers out of the payload of
+    // other codecs, where receivers look for them.
+    let described = codec.is_some_and(|codec| codec.codec == Codec::Av1);
     extmaps.retain(|extmap| {
-        is_answered(extmap.extension) && !matches!(extmap.direction, Some("recvonly" | "inactive"))
+        is_answered(extmap.extension)
+            && (described || extmap.extension != Extension::DependencyDescriptor)
+            && !matches!(extmap.direction, Some("recvonly" | "inactive"))
     });
     extmaps
 }
 
-fn offered_section(session: &SessionDescription, media: &MediaDescription) -> OfferedSection {
-    let extmaps = accepted_extmaps(session, media)
+fn offered_section(
+    session: &SessionDescription,
+    media: &MediaDescription,
+    codec: Option<&CodecParameters>,
+) -> OfferedSection {
+    let extmaps = accepted_extmaps(session, media, codec)
         .iter()
         .map(|extmap| {
             let direction = match extmap.direction {
@@ -290,6 +308,25 @@ fn ssrcs(media: &MediaDescription) -> Result<Vec<u32>, SdpError> {
         }
     }
     Ok(ssrcs)
+}
+
+/// The SSRCs of the section's simulcast group, if they are `known` (a scheme from before rids,
+/// which names the lowest encoding first).
+fn simulcast(media: &MediaDescription, known: &[u32]) -> Vec<u32> {
+    let groups = read::values(&media.attributes, "ssrc-group");
+    let mut simulcast = groups.filter_map(|group| group.strip_prefix("SIM "));
+    let words = simulcast.next().map(str::split_ascii_whitespace);
+    let mut ssrcs: Vec<u32> = Vec::new();
+    for ssrc in words
+        .into_iter()
+        .flatten()
+        .filter_map(|word| word.parse().ok())
+    {
+        if known.contains(&ssrc) && !ssrcs.contains(&ssrc) && ssrcs.len() < MAX_RIDS {
+            ssrcs.push(ssrc);
+        }
+    }
+    if ssrcs.len() > 1 { ssrcs } else { Vec::new() }
 }
 
 /// The rids that the section sends by its `a=simulcast` (RFC 8853): the first of each list of

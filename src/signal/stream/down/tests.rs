@@ -42,7 +42,7 @@ fn shape(sections: &[Section]) -> Vec<(String, usize, u8, bool)> {
             let media = &section.media;
             (
                 media.mid.clone(),
-                section.track,
+                section.track[0],
                 media.codec.payload_type,
                 media.active,
             )
@@ -57,17 +57,17 @@ fn one(mid: usize, track: usize, payload_type: u8, active: bool) -> (String, usi
 #[test]
 fn sections_stay_where_they_are() {
     let stream = stream();
-    let both = arrange(&[], &stream, &[0, 1]);
+    let both = arrange(&[], &stream, &[vec![0], vec![1]]);
     assert_eq!(shape(&both), [one(0, 0, 111, true), one(1, 1, 96, true)]);
     let ssrcs: HashSet<u32> = both.iter().map(|section| section.media.ssrc).collect();
     assert_eq!(ssrcs.len(), 2);
-    assert!(same(&both, &arrange(&both, &stream, &[0, 1])));
+    assert!(same(&both, &arrange(&both, &stream, &[vec![0], vec![1]])));
 
-    let audio = arrange(&both, &stream, &[0]);
+    let audio = arrange(&both, &stream, &[vec![0]]);
     assert_eq!(shape(&audio), [one(0, 0, 111, true), one(1, 1, 96, false)]);
     assert!(!same(&both, &audio));
 
-    let again = arrange(&audio, &stream, &[0, 1]);
+    let again = arrange(&audio, &stream, &[vec![0], vec![1]]);
     assert!(same(&both, &again));
     assert_eq!(
         again[1].media.ssrc, both[1].media.ssrc,
@@ -78,26 +78,26 @@ fn sections_stay_where_they_are() {
 #[test]
 fn another_track_takes_the_section_with_an_ssrc_of_its_own() {
     let stream = stream();
-    let high = arrange(&[], &stream, &[0, 1]);
-    let low = arrange(&high, &stream, &[0, 2]);
+    let high = arrange(&[], &stream, &[vec![0], vec![1]]);
+    let low = arrange(&high, &stream, &[vec![0], vec![2]]);
     assert_eq!(shape(&low), [one(0, 0, 111, true), one(1, 2, 96, true)]);
     assert_eq!(low[0].media.ssrc, high[0].media.ssrc);
     assert_ne!(low[1].media.ssrc, high[1].media.ssrc);
     assert!(!same(&high, &low));
 
-    let other = arrange(&low, &stream, &[3]);
+    let other = arrange(&low, &stream, &[vec![3]]);
     assert_eq!(shape(&other), [one(0, 0, 111, false), one(1, 3, 102, true)]);
     // Audio never takes the place of video.
-    let video = arrange(&[], &stream, &[1]);
+    let video = arrange(&[], &stream, &[vec![1]]);
     assert_eq!(
-        shape(&arrange(&video, &stream, &[0])),
+        shape(&arrange(&video, &stream, &[vec![0]])),
         [one(0, 1, 96, false), one(1, 0, 111, true)]
     );
 }
 
 #[test]
 fn only_what_reaches_beyond_a_hop_is_offered() {
-    let sections = arrange(&[], &stream(), &[1]);
+    let sections = arrange(&[], &stream(), &[vec![1]]);
     assert_eq!(sections[0].media.extensions, [Extension::VideoOrientation]);
     assert_eq!(sections[0].media.codec.codec.kind(), Kind::Video);
     assert_eq!(sections[0].media.codec.channels, 1);

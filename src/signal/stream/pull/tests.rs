@@ -97,7 +97,7 @@ fn an_offer_with_room_for_one_stream_gets_one() {
         let (used, _, tracks) = fitting(&streams, &sections(kinds));
         let track = tracks.iter().map(|track| {
             let stream = used[track.publisher].id.as_str();
-            (stream, track.up_track.unwrap(), track.mid.parse().unwrap())
+            (stream, track.encodings[0], track.mid.parse().unwrap())
         });
         let found: Vec<(String, usize, usize)> = track
             .map(|(stream, track, mid)| (stream.to_owned(), track, mid))

@@ -1,0 +1,253 @@
+//! Which encoding and which layers a receiver is sent: what it asked for, how large it shows it,
+//! what is to be spent on it, and what its publisher sends at all.
+
+use super::{DownTrack, Layers};
+use crate::media::Kind;
+use crate::media::layer::{Ladder, Layer, Rung, View};
+use crate::media::up::UpTrack;
+use std::time::{Duration, Instant};
+
+/// An encoding of which nothing came for so long, while something came of others, is not sent.
+const QUIET: Duration = Duration::from_millis(600);
+/// For a switching point to a higher temporal layer one waits so long before a keyframe is asked
+/// for.
+const SWITCHING_POINT: Duration = Duration::from_secs(2);
+
+/// Which layers a receiver is sent, and which there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Spatial layer, or encoding.
+    pub sid: u8,
+    /// The highest there is.
+    pub max_sid: u8,
+    /// Temporal layer.
+    pub tid: u8,
+    /// The highest there is.
+    pub max_tid: u8,
+}
+
+impl DownTrack {
+    /// How the receiver shows it. Takes effect with the next [`Self::choose`].
+    pub fn show(&mut self, view: View) {
+        self.view = view;
+    }
+
+    /// How the receiver shows it.
+    pub fn view(&self) -> View {
+        self.view
+    }
+
+    /// The receiver is to get this at most. Takes effect with the next [`Self::choose`].
+    pub fn aim(&mut self, rung: &Rung) {
+        self.aim = rung.layer();
+    }
+
+    /// The receiver may get all it asks for.
+    pub fn aim_at_top(&mut self) {
+        self.aim = Layer::TOP;
+    }
+
+    /// The encodings of its source, as far as known lowest first.
+    pub fn encodings(&self) -> &[u16] {
+        &self.encodings
+    }
+
+    /// The encoding that it waits for, while it sends another.
+    pub fn awaited(&self) -> Option<u16> {
+        self.wanted.filter(|_| self.wanted != self.current)
+    }
+
+    /// Whether it is to be given the packets of one of the publisher's tracks.
+    pub fn stands_in(&self, up_track: u16) -> bool {
+        self.current == Some(up_track) || self.awaits(up_track)
+    }
+
+    /// Whether a keyframe of this track is to be begun with.
+    pub(super) fn awaits(&self, up_track: u16) -> bool {
+        match self.current {
+            Some(_) => self.wanted == Some(up_track),
+            // Whatever comes first that is not too much.
+            None => {
+                let rank = self.rank(up_track);
+                rank.is_some() && rank <= self.wanted.and_then(|wanted| self.rank(wanted))
+            }
+        }
+    }
+
+    fn rank(&self, up_track: u16) -> Option<usize> {
+        self.encodings.iter().position(|one| *one == up_track)
+    }
+
+    /// True once after another encoding has begun.
+    pub fn take_switched(&mut self) -> bool {
+        std::mem::take(&mut self.switched)
+    }
+
+    /// True if another encoding has begun.
+    pub fn has_switched(&self) -> bool {
+        self.switched
+    }
+
+    /// The encodings, lowest first: by their size once it is known of all.
+    fn order(&mut self, tracks: &[UpTrack]) {
+        let area = |at: &u16| {
+            let size = tracks.get(usize::from(*at))?.layers().size()?;
+            Some(u32::from(size.0) * u32::from(size.1))
+        };
+        if self.encodings.iter().all(|at| area(at).is_some()) {
+            self.encodings.sort_by_key(area);
+        }
+    }
+
+    /// What the receiver has use for.
+    fn useful(&self, tracks: &[UpTrack]) -> Layer {
+        if self.view.low {
+            return Layer::SMALLEST;
+        }
+        match self.view.window {
+            None => return Layer::TOP,
+            Some((0, _) | (_, 0)) => return Layer::LOWEST,
+            Some(_) => {}
+        }
+        for (encoding, at) in self.encodings.iter().enumerate() {
+            let Some(meter) = tracks.get(usize::from(*at)).map(UpTrack::layers) else {
+                continue;
+            };
+            for sid in 0..=meter.highest().0 {
+                if meter
+                    .size_of(sid)
+                    .is_some_and(|size| self.view.is_covered_by(size))
+                {
+                    return Layer {
+                        encoding: encoding as u8,
+                        sid,
+                        tid: u8::MAX,
+                    };
+                }
+            }
+        }
+        Layer::TOP
+    }
+
+    /// What the publisher sends now, of that which the receiver has use for.
+    pub fn ladder(&self, tracks: &[UpTrack]) -> Ladder {
+        let mut ladder = Ladder::default();
+        let limit = self.useful(tracks);
+        let newest = self.newest(tracks);
+        for (encoding, at) in self.encodings.iter().enumerate() {
+            if let Some(track) = tracks.get(usize::from(*at))
+                && is_sent(track, newest)
+            {
+                ladder.add(encoding as u8, track.layers(), limit);
+            }
+        }
+        ladder
+    }
+
+    /// When the last packet of any encoding came.
+    fn newest(&self, tracks: &[UpTrack]) -> Option<Instant> {
+        let tracks = self
+            .encodings
+            .iter()
+            .filter_map(|at| tracks.get(usize::from(*at)));
+        tracks.filter_map(UpTrack::last_arrival).max()
+    }
+
+    /// Decides anew what to send, given the publisher's tracks. Returns that of which a keyframe is
+    /// to be asked for.
+    pub fn choose(&mut self, now: Instant, tracks: &[UpTrack]) -> Option<u16> {
+        if self.codec.kind() == Kind::Audio || self.encodings.is_empty() {
+            return None;
+        }
+        self.order(tracks);
+        let target = self.useful(tracks).and(self.aim);
+        let newest = self.newest(tracks);
+        let sent = |at: &usize| {
+            let track = self
+                .encodings
+                .get(*at)
+                .and_then(|at| tracks.get(usize::from(*at)));
+            track.is_some_and(|track| is_sent(track, newest))
+        };
+        let last = self.encodings.len() - 1;
+        let top = last.min(usize::from(target.encoding));
+        let chosen = (0..=top)
+            .rev()
+            .find(sent)
+            .or_else(|| (top + 1..=last).find(sent));
+        let chosen = chosen.unwrap_or(top);
+        self.wanted = self.encodings.get(chosen).copied();
+        self.next_goal = match chosen.cmp(&top) {
+            std::cmp::Ordering::Less => Layers::ALL,
+            std::cmp::Ordering::Equal => Layers {
+                sid: target.sid,
+                tid: target.tid,
+            },
+            std::cmp::Ordering::Greater => Layers {
+                sid: 0,
+                tid: u8::MAX,
+            },
+        };
+        let Some(current) = self.current else {
+            return self.wanted;
+        };
+        if self.wanted != Some(current) {
+            let falls = self.rank(current) > Some(chosen);
+            // What there is no room for goes at once, as far as it can; a smaller window is in no
+            // hurry.
+            if falls && usize::from(self.aim.encoding) < self.rank(current).unwrap_or(0) {
+                self.goal = Layers { sid: 0, tid: 0 };
+            }
+            return self.wanted;
+        }
+        self.goal = self.next_goal;
+        self.misses_layers(now, tracks, current).then_some(current)
+    }
+
+    /// Layers are wanted that only begin with a keyframe.
+    fn misses_layers(&mut self, now: Instant, tracks: &[UpTrack], current: u16) -> bool {
+        let Some(track) = tracks.get(usize::from(current)) else {
+            return false;
+        };
+        let (max_sid, max_tid) = track.layers().highest();
+        let (goal, run) = (self.goal, &self.run);
+        let misses_sid = run.sid < goal.sid.min(max_sid);
+        if !misses_sid && run.tid >= goal.tid.min(max_tid) {
+            self.below_goal = None;
+            return false;
+        }
+        let since = *self.below_goal.get_or_insert(now);
+        misses_sid || now.saturating_duration_since(since) >= SWITCHING_POINT
+    }
+
+    /// Which layers the receiver is sent, and which there are.
+    pub fn shown(&self, tracks: &[UpTrack]) -> Shown {
+        let Some(current) = self.current else {
+            return Shown::default();
+        };
+        let Some(track) = tracks.get(usize::from(current)) else {
+            return Shown::default();
+        };
+        let (max_sid, max_tid) = track.layers().highest();
+        let is_simulcast = self.encodings.len() > 1;
+        let last = self.encodings.len().saturating_sub(1);
+        Shown {
+            sid: if is_simulcast {
+                self.rank(current).unwrap_or(0) as u8
+            } else {
+                self.run.sid.min(max_sid)
+            },
+            max_sid: if is_simulcast { last as u8 } else { max_sid },
+            tid: self.run.tid.min(max_tid),
+            max_tid,
+        }
+    }
+}
+
+/// An encoding is sent now: something came of it when the last of its kind came.
+fn is_sent(track: &UpTrack, newest: Option<Instant>) -> bool {
+    let (Some(at), Some(newest)) = (track.last_arrival(), newest) else {
+        return false;
+    };
+    newest.saturating_duration_since(at) < QUIET
+}
