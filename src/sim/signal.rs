@@ -242,13 +242,18 @@ impl World {
             let Some(at) = ups.iter().position(|track| track.kind == kind) else {
                 continue;
             };
+            let ssrc = self.random.next() as u32;
+            let rtx = (kind == Kind::Video).then_some(Rtx {
+                payload_type: VIDEO_TYPE + 1,
+                ssrc: ssrc ^ 0x8000_0000,
+            });
             let config = DownTrackConfig {
                 mid: tracks.len().to_string(),
                 encodings: vec![at],
                 publisher: 0,
-                ssrc: self.random.next() as u32,
+                ssrc,
                 payload_type,
-                rtx: None,
+                rtx,
             };
             tracks.push((kind, config));
         }

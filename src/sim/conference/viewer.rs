@@ -13,6 +13,7 @@ use crate::shard::DownTrackConfig;
 use crate::sim::client::{Endpoint, Outbox, since};
 use crate::sim::link::BIN;
 use crate::sim::report::ClientReport;
+use crate::transport::description::Rtx;
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -80,6 +81,8 @@ pub struct ViewerReport {
     pub asked: u64,
     /// Packets that came after they were asked for.
     pub repaired: u64,
+    /// Repairs of what had arrived. Padding is not counted.
+    pub needless: u64,
     /// Requests for a keyframe.
     pub keyframe_requests: u64,
     /// Packets whose authentication failed, or whose contents cannot be read.
@@ -97,6 +100,8 @@ struct Stream {
     kind: Kind,
     ssrc: u32,
     sequence: Sequence,
+    rtx: Option<Rtx>,
+    rtx_sequence: Sequence,
     reception: Reception,
     highest: Option<u64>,
     missing: BTreeMap<u64, Missing>,
@@ -139,6 +144,8 @@ impl Viewer {
             kind: *kind,
             ssrc: down.ssrc,
             sequence: Sequence::default(),
+            rtx: down.rtx,
+            rtx_sequence: Sequence::default(),
             reception: Reception::new(now, clock_rate(*kind)),
             highest: None,
             missing: BTreeMap::new(),
@@ -182,7 +189,11 @@ impl Viewer {
         let Ok(header) = Header::parse(data) else {
             return false;
         };
-        let Some(at) = self.streams.iter().position(|one| one.ssrc == header.ssrc) else {
+        let is_of = |stream: &Stream| {
+            let repairs = stream.rtx.is_some_and(|rtx| rtx.ssrc == header.ssrc);
+            repairs || stream.ssrc == header.ssrc
+        };
+        let Some(at) = self.streams.iter().position(is_of) else {
             return false;
         };
         let bin = (since(self.start, now).as_nanos() / BIN.as_nanos()) as usize;
@@ -192,8 +203,14 @@ impl Viewer {
         self.report.bytes[bin] += data.len() as u32;
         self.began.get_or_insert(now);
         let stream = &mut self.streams[at];
-        let number = stream.sequence.extend(header.seqno);
-        if !stream.sequence.is_new(number) {
+        let is_repair = stream.ssrc != header.ssrc;
+        let sequence = if is_repair {
+            &mut stream.rtx_sequence
+        } else {
+            &mut stream.sequence
+        };
+        let number = sequence.extend(header.seqno);
+        if !sequence.is_new(number) {
             return true;
         }
         let Some(len) = opener.payload_len(data.len(), header.len) else {
@@ -210,11 +227,24 @@ impl Viewer {
                 return true;
             }
         }
-        stream.sequence.accept(number);
-        stream.reception.receive(index, header.timestamp, now);
-        let payload = std::mem::take(&mut self.scratch);
-        self.receive(now, at, number, &header, without_padding(&header, &payload));
-        self.scratch = payload;
+        sequence.accept(number);
+        let buffer = std::mem::take(&mut self.scratch);
+        let payload = without_padding(&header, &buffer);
+        if !is_repair {
+            let stream = &mut self.streams[at];
+            stream.reception.receive(index, header.timestamp, now);
+            self.receive(now, at, number, &header, payload);
+        } else if let Some((original, payload)) = payload.split_first_chunk() {
+            let stream = &mut self.streams[at];
+            let number = stream.sequence.extend(u16::from_be_bytes(*original));
+            if stream.sequence.is_new(number) {
+                stream.sequence.accept(number);
+                self.receive(now, at, number, &header, payload);
+            } else {
+                self.report.needless += 1;
+            }
+        }
+        self.scratch = buffer;
         // Sound does not count: browsers estimate by pictures.
         if self.streams[at].kind == Kind::Video {
             let micros = self.micros(now);
