@@ -238,10 +238,12 @@ impl World {
         let ups = publisher.track_configs();
         let mut tracks = Vec::new();
         for (kind, payload_type) in [(Kind::Audio, AUDIO_TYPE), (Kind::Video, VIDEO_TYPE)] {
-            // Of several encodings the first.
-            let Some(at) = ups.iter().position(|track| track.kind == kind) else {
+            let of_kind = ups.iter().enumerate().filter(|(_, up)| up.kind == kind);
+            // The offer has the highest first, the server wants the lowest first.
+            let encodings: Vec<_> = of_kind.map(|(at, _)| at).rev().collect();
+            if encodings.is_empty() {
                 continue;
-            };
+            }
             let ssrc = self.random.next() as u32;
             let rtx = (kind == Kind::Video).then_some(Rtx {
                 payload_type: VIDEO_TYPE + 1,
@@ -249,7 +251,7 @@ impl World {
             });
             let config = DownTrackConfig {
                 mid: tracks.len().to_string(),
-                encodings: vec![at],
+                encodings,
                 publisher: 0,
                 ssrc,
                 payload_type,
