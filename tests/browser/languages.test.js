@@ -10,6 +10,10 @@ import {barriers, cutOff} from './harness/examine.js';
 import {Person} from './harness/person.js';
 import {until} from './harness/poll.js';
 import {GROUPS, ROOT, Server} from './harness/server.js';
+import {ar} from '../../static/app/text/ar.js';
+import {de} from '../../static/app/text/de.js';
+import {en} from '../../static/app/text/en.js';
+import {fr} from '../../static/app/text/fr.js';
 
 /** What the button of the join form says. @type {Record<string, string>} */
 const JOIN = {fr: 'Rejoindre', de: 'Beitreten', es: 'Entrar', ar: 'انضمام'};
@@ -68,10 +72,48 @@ describe('languages', {timeout: 180_000}, () => {
         });
     }
 
-    test('a language is chosen in the settings', async () => {
+    /** All words of the page, those for screen readers too. @param {Person} person */
+    const words = (person) => person.page.evaluate(() => {
+        const found = [];
+        for (const element of document.querySelectorAll('body *')) {
+            for (const name of ['aria-label', 'title', 'placeholder', 'data-short'])
+                found.push(element.getAttribute(name) ?? '');
+            for (const child of element.childNodes) {
+                if (child instanceof Text)
+                    found.push(child.data);
+            }
+        }
+        return found.map((one) => one.trim()).filter(Boolean);
+    });
+
+    test('a language is chosen in the settings, and acts at once and from then on', async () => {
         const person = await Person.at('Ann', browser);
-        await person.join(server.page('lounge'), {microphone: false, camera: false});
+        await person.join(server.page('lounge'), {name: 'olga', password: 'op-secret'});
+        await until('the pictures', async () => (await person.page.$$('.tile.has-video')).length === 4);
+        await person.say('/me waves');
+        await person.openPanel('people');
         await person.more('Settings');
+        for (const [language, table] of Object.entries({fr, ar, de})) {
+            await person.page.select('#settings-language', language);
+            await person.page.waitForFunction((title) =>
+                document.querySelector('dialog h2')?.textContent === title, {}, table['settings.title']);
+            assert.equal(await person.page.evaluate(() => document.activeElement?.id),
+                'settings-language', 'the focus stays');
+            assert.equal(await person.page.$eval('html', (html) => html.dir),
+                language === 'ar' ? 'rtl' : 'ltr');
+            const foreign = new Set(Object.entries({...en, ...language === 'de' ? fr : {}})
+                .filter(([key, text]) => text.length > 1
+                    && !Object.values(table).includes(text) && key in table)
+                .map(([, text]) => text));
+            assert.deepEqual((await words(person)).filter((one) => foreign.has(one)), [], language);
+        }
+        await person.closeDialog();
+        await person.leave();
+        assert.deepEqual((await words(person)).filter((one) => Object.values(en).includes(one)
+            && !Object.values(de).includes(one)), [], 'the form');
+        await person.page.click('#join-button');
+        await person.page.waitForSelector('#meeting:not([hidden])');
+        await person.choose('#control-more', de['settings.title']);
         await person.page.select('#settings-language', 'de');
         await person.page.select('#settings-theme', 'dark');
         assert.equal(await person.page.$eval('body', (b) => getComputedStyle(b).backgroundColor),

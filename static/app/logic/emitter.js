@@ -21,6 +21,16 @@ export class Emitter {
     /**
      * @template {keyof Events} K
      * @param {K} event
+     * @param {(...args: Events[K]) => void} listener
+     */
+    off(event, listener) {
+        this.listeners.set(event,
+            (this.listeners.get(event) ?? []).filter((other) => other !== listener));
+    }
+
+    /**
+     * @template {keyof Events} K
+     * @param {K} event
      * @param {Events[K]} args
      */
     emit(event, ...args) {

@@ -332,7 +332,6 @@ export const ar = {
     'settings.theme.dark': 'داكن',
     'settings.language': 'اللغة',
     'settings.language.auto': 'حسب المتصفح',
-    'settings.language.later': 'تتغير اللغة عند إعادة تحميل الصفحة.',
 
     'help.title': 'المساعدة',
     'help.keys': 'المفاتيح',

@@ -332,7 +332,6 @@ export const de = {
     'settings.theme.dark': 'Dunkel',
     'settings.language': 'Sprache',
     'settings.language.auto': 'Wie der Browser',
-    'settings.language.later': 'Die Sprache wechselt, wenn Sie die Seite neu laden.',
 
     'help.title': 'Hilfe',
     'help.keys': 'Tasten',

@@ -330,7 +330,6 @@ export const en = {
     'settings.theme.dark': 'Dark',
     'settings.language': 'Language',
     'settings.language.auto': 'As the browser',
-    'settings.language.later': 'The language changes when you load the page again.',
 
     'help.title': 'Help',
     'help.keys': 'Keys',

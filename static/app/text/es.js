@@ -332,7 +332,6 @@ export const es = {
     'settings.theme.dark': 'Oscuro',
     'settings.language': 'Idioma',
     'settings.language.auto': 'Como el navegador',
-    'settings.language.later': 'El idioma cambia al volver a cargar la página.',
 
     'help.title': 'Ayuda',
     'help.keys': 'Teclas',

@@ -332,7 +332,6 @@ export const fr = {
     'settings.theme.dark': 'Sombre',
     'settings.language': 'Langue',
     'settings.language.auto': 'Comme le navigateur',
-    'settings.language.later': 'La langue changera au prochain chargement de la page.',
 
     'help.title': 'Aide',
     'help.keys': 'Touches',

@@ -8,6 +8,7 @@ import {settings} from '../settings.js';
 import {clock, language, text} from '../text/text.js';
 import {Composer} from './composer.js';
 import {byId, h, icon} from './dom.js';
+import {spoken} from './language.js';
 import {openMenu} from './menu.js';
 import {announce, notify} from './notices.js';
 
@@ -28,6 +29,11 @@ export class Chat {
             say: (kind, dest, message) => this.say(kind, dest, message)});
         session.on('chat', (message) => this.add(message));
         session.on('chatcleared', () => this.redraw());
+        spoken.on('changed', () => {
+            this.redraw();
+            this.composer.listPeople();
+            onunread();
+        });
         session.on('permissions', (now, before) => {
             if (before && now.includes('op') !== before.includes('op'))
                 this.redraw();

@@ -66,7 +66,7 @@ export class Composer {
         byId('chat-denied', HTMLElement).hidden = writable;
     }
 
-    /** @private */
+    /** Offers those who are here to be written to. */
     listPeople() {
         const {connection} = this.session;
         const chosen = this.to.value;

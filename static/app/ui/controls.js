@@ -3,6 +3,7 @@
 
 import {text} from '../text/text.js';
 import {byId, setIcon} from './dom.js';
+import {spoken} from './language.js';
 import {notify} from './notices.js';
 
 /** The buttons for what we send, and for the hand. */
@@ -29,6 +30,7 @@ export class Controls {
             this.update();
             this.tell(now, before);
         });
+        spoken.on('changed', () => this.update());
         this.update();
     }
 

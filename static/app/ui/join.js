@@ -5,6 +5,7 @@ import {login} from '../logic/login.js';
 import {settings} from '../settings.js';
 import {countText, text} from '../text/text.js';
 import {byId} from './dom.js';
+import {spoken} from './language.js';
 import {Preview} from './preview.js';
 
 /** The form in front of the meeting. */
@@ -26,6 +27,10 @@ export class JoinForm {
         this.notice = byId('join-notice', HTMLElement);
         this.preview = new Preview();
         this.showStatus(status);
+        spoken.on('changed', () => {
+            this.showStatus(status);
+            this.label(this.says);
+        });
         this.username.value = query.get('username') ?? settings.get('username');
         // An invitation says itself who may come, and mostly who it is for.
         if (this.token) {
@@ -62,7 +67,7 @@ export class JoinForm {
      */
     wait(message) {
         this.setBusy(true);
-        this.button.textContent = text('join.waiting');
+        this.label('join.waiting');
         byId('join-cancel', HTMLButtonElement).hidden = false;
         this.say(message);
     }
@@ -91,10 +96,19 @@ export class JoinForm {
         return {type: 'password', password};
     }
 
+    /** @private What the button says. @type {'join.button' | 'join.joining' | 'join.waiting' | 'join.again'} */
+    says = 'join.button';
+
+    /** @private @param {JoinForm['says']} key */
+    label(key) {
+        this.says = key;
+        this.button.textContent = text(key);
+    }
+
     /** @param {boolean} busy */
     setBusy(busy) {
         this.button.disabled = busy;
-        this.button.textContent = text(busy ? 'join.joining' : 'join.button');
+        this.label(busy ? 'join.joining' : 'join.button');
         byId('join-cancel', HTMLButtonElement).hidden = true;
     }
 
@@ -120,7 +134,7 @@ export class JoinForm {
      */
     returned(message, wanted) {
         this.setBusy(false);
-        this.button.textContent = text('join.again');
+        this.label('join.again');
         this.say(message, wanted ? 'info' : 'error');
         this.button.focus();
         this.preview.reopen();

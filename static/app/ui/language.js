@@ -1,6 +1,7 @@
 /** Puts the reader's language into the page. */
 
 import {direction, isText, language, loadLanguage, pickLanguage, text} from '../text/text.js';
+import {Emitter} from '../logic/emitter.js';
 import {settings} from '../settings.js';
 
 /** Where a text goes, by the attribute that names it. */
@@ -9,19 +10,34 @@ const PLACES = {
     'data-short-text': 'data-short',
 };
 
-/** Chooses and loads the language, and fills in the page. Also sets the theme. */
+/**
+ * Tells when all texts are in another language: who has put texts into the page does so again.
+ *
+ * @type {Emitter<{changed: []}>}
+ */
+export const spoken = new Emitter();
+
+/** Chooses and loads the language, and fills in the page; again when another is chosen. Also sets
+ * the theme. */
 export async function dress() {
+    let last = speak();
+    // The tables come one after the other, or the slowest would win.
+    settings.on('language', () => last = last.then(speak).then(() => spoken.emit('changed')));
+    await last;
+    const theme = () => document.documentElement.dataset['theme'] = settings.get('theme');
+    settings.on('theme', theme);
+    theme();
+}
+
+async function speak() {
     try {
         await loadLanguage(pickLanguage(settings.get('language'), navigator.languages));
     } catch {
-        // The texts could not be had: those in English are there.
+        // The texts could not be had: those of before are there, or else English ones.
     }
     document.documentElement.lang = language();
     document.documentElement.dir = direction();
     translate(document.documentElement);
-    const theme = () => document.documentElement.dataset['theme'] = settings.get('theme');
-    settings.on('theme', theme);
-    theme();
 }
 
 /** @param {Element} root */

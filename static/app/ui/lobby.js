@@ -7,6 +7,7 @@ import {colourOf, displayName, initials} from '../logic/names.js';
 import {dayAndTime, text} from '../text/text.js';
 import {ask, openDialog} from './dialog.js';
 import {byId, crystal, h} from './dom.js';
+import {spoken} from './language.js';
 import {notify} from './notices.js';
 
 /** The waiting room, above the list of people. */
@@ -20,6 +21,7 @@ export class Lobby {
         this.known = new Set();
         byId('lobby-all', HTMLButtonElement).addEventListener('click', () =>
             session.connection.groupAction('admit'));
+        spoken.on('changed', () => this.draw(session.lobby));
         session.on('lobby', (waiting) => {
             this.draw(waiting);
             const fresh = waiting.filter(({id}) => !this.known.has(id));

@@ -7,6 +7,7 @@ import {actionsFor, roleOf, sortPeople} from '../logic/people.js';
 import {text} from '../text/text.js';
 import {ask} from './dialog.js';
 import {byId, crystal, h, icon} from './dom.js';
+import {spoken} from './language.js';
 import {openMenu} from './menu.js';
 
 /** @type {Record<Action, string>} */
@@ -35,6 +36,7 @@ export class People {
         session.on('people', () => this.schedule());
         session.on('permissions', () => this.schedule());
         session.on('status', () => this.schedule());
+        spoken.on('changed', () => this.schedule());
     }
 
     /** @private Many come at once when we join: the list is drawn once. */

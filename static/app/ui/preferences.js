@@ -6,7 +6,8 @@ import {settings} from '../settings.js';
 import {LANGUAGES, isText, text} from '../text/text.js';
 import {fillDevices} from './devices.js';
 import {openDialog} from './dialog.js';
-import {h} from './dom.js';
+import {byId, h} from './dom.js';
+import {spoken} from './language.js';
 import {notify} from './notices.js';
 
 /** Opens the settings; what is changed acts at once. */
@@ -18,7 +19,7 @@ export function openSettings() {
             h('span', {}, text(`device.${kind}`)), list)};
     };
     const lists = /** @type {const} */ (['camera', 'microphone', 'speaker']).map(device);
-    openDialog(text('settings.title'),
+    const dialog = openDialog(text('settings.title'),
         h('h3', {}, text('join.devices')),
         h('div', {class: 'choices'}, ...lists.map(({field}) => field)),
         check('processing', text('settings.processing')),
@@ -35,10 +36,24 @@ export function openSettings() {
             check('captions', text('settings.captions')),
             notifications()),
         h('div', {class: 'choices'}, choose('theme'), languages()));
+    spoken.on('changed', again);
+    dialog.addEventListener('close', () => spoken.off('changed', again));
     void devices().then((found) => {
         for (const {kind, list} of lists)
             fillDevices(list, kind, found[kind]);
     });
+}
+
+/** The same window in another language. */
+function again() {
+    spoken.off('changed', again);
+    const list = () => byId('settings-language', HTMLSelectElement);
+    const dialog = list().closest('dialog');
+    dialog?.addEventListener('close', () => {
+        openSettings();
+        list().focus();
+    });
+    dialog?.close();
 }
 
 /**
@@ -72,10 +87,7 @@ function languages() {
         h('option', {value: ''}, text('settings.language.auto')),
         ...Object.entries(LANGUAGES).map(([value, name]) => h('option', {value, lang: value}, name)));
     list.value = settings.get('language');
-    list.addEventListener('change', () => {
-        settings.set('language', list.value);
-        notify(text('settings.language.later'));
-    });
+    list.addEventListener('change', () => settings.set('language', list.value));
     return h('label', {class: 'field'}, h('span', {}, text('settings.language')), list);
 }
 

@@ -6,6 +6,7 @@ import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 import {byId, setIcon} from './dom.js';
 import {fillDevices} from './devices.js';
+import {spoken} from './language.js';
 
 export class Preview {
     constructor() {
@@ -41,6 +42,12 @@ export class Preview {
         settings.on('blur', () => this.again('picture'));
         settings.on('microphone', () => this.again('audio'));
         settings.on('mirror', () => this.show());
+        spoken.on('changed', () => {
+            this.setPressed(this.mic, 'mic', this.wantsMicrophone);
+            this.setPressed(this.cam, 'cam', this.wantsCamera);
+            void this.update();
+            void this.listDevices();
+        });
         navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.listDevices());
         void this.begin();
     }

@@ -2,6 +2,7 @@ import {placeTiles} from '../logic/stage.js';
 import {settings} from '../settings.js';
 import {text} from '../text/text.js';
 import {byId} from './dom.js';
+import {spoken} from './language.js';
 import {Tile} from './tile.js';
 
 /** Between tiles and around them, px. */
@@ -20,6 +21,12 @@ export class Stage {
         this.speaker = null;
         new ResizeObserver(() => this.layout()).observe(this.element);
         settings.on('layout', () => this.layout());
+        spoken.on('changed', () => {
+            for (const tile of this.tiles.values())
+                tile.translate();
+            this.setAlone(this.alone);
+            this.layout();
+        });
         settings.on('hideSelf', () => this.layout());
     }
 

@@ -29,15 +29,13 @@ export class Tile {
         if (film)
             film.controls = true;
         this.caption = h('span', {class: 'tile-name', dir: 'auto'});
-        const sign = (/** @type {string} */ kind, /** @type {string} */ label,
-            /** @type {string} */ name_) => h('span', {class: `tile-sign tile-${kind}`, hidden: true,
-            role: 'img', 'aria-label': label}, icon(name_));
-        this.mutedSign = sign('muted', text('tile.muted'), 'mic-off');
-        this.handSign = sign('hand', text('tile.hand'), 'hand');
-        this.poorSign = sign('poor', text('tile.poor'), 'signal');
-        this.pinSign = sign('pin', text('tile.pinned'), 'pin');
-        this.trouble = h('span', {class: 'tile-trouble', role: 'status', hidden: true},
-            text('tile.trouble'));
+        const sign = (/** @type {string} */ kind, /** @type {string} */ name_) =>
+            h('span', {class: `tile-sign tile-${kind}`, hidden: true, role: 'img'}, icon(name_));
+        this.mutedSign = sign('muted', 'mic-off');
+        this.handSign = sign('hand', 'hand');
+        this.poorSign = sign('poor', 'signal');
+        this.pinSign = sign('pin', 'pin');
+        this.trouble = h('span', {class: 'tile-trouble', role: 'status', hidden: true});
         this.face = h('div', {class: 'tile-face'});
         this.menu = h('button', {type: 'button', class: 'tile-menu', 'aria-haspopup': 'menu',
             'aria-expanded': 'false'}, icon('more'));
@@ -48,23 +46,35 @@ export class Tile {
         this.element.classList.toggle('tile-screen', this.large);
         for (const event of ['loadeddata', 'resize', 'emptied'])
             this.video.addEventListener(event, () => this.update());
-        this.setName(name);
+        this.name = name;
+        this.translate();
         if (film)
             this.element.classList.add('has-video', 'tile-film');
     }
 
     /** @param {string} name */
     setName(name) {
+        if (this.name !== name) {
+            this.name = name;
+            this.translate();
+        }
+    }
+
+    /** Puts all words in, in the language of now. */
+    translate() {
+        const {name} = this;
         const label = this.film ? name
             : this.own ? text(this.screen ? 'tile.your-screen' : 'tile.you')
                 : this.screen ? text('tile.screen', {who: name})
                     : this.played ? text('tile.film', {who: name}) : name;
-        if (this.caption.textContent === label)
-            return;
         this.caption.textContent = label;
         this.video.setAttribute('aria-label', text('tile.label', {who: name}));
         this.menu.setAttribute('aria-label', text('tile.menu', {who: label}));
         this.element.setAttribute('aria-label', label);
+        for (const [sign, what] of /** @type {const} */ ([[this.mutedSign, 'muted'],
+            [this.handSign, 'hand'], [this.poorSign, 'poor'], [this.pinSign, 'pinned']]))
+            sign.setAttribute('aria-label', text(`tile.${what}`));
+        this.trouble.textContent = text('tile.trouble');
         this.face.replaceChildren(crystal(initials(name), colourOf(name)));
     }
 
