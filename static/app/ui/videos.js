@@ -76,6 +76,8 @@ export class Videos {
                 this.updateSigns();
             };
             void tile.show(media).then((heard) => {
+                // Chromium routes no video that has no sound yet.
+                this.route(tile);
                 if (!heard)
                     this.askForSound();
             });
