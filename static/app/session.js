@@ -62,7 +62,6 @@ export class Session extends Emitter {
         this.kick = null;
         /** @private The end is our doing. */
         this.leaving = false;
-        /** @private */
         this.roster = new Roster(this);
         /** Who waits to come in. @type {Waiting[]} */
         this.lobby = [];

@@ -12,18 +12,28 @@ import {settings} from '../settings.js';
 const FEW = 4;
 
 /**
+ * Whether a small picture of the camera is sent beside the large one.
+ *
+ * @param {Session} session
+ */
+export function wantsSimulcast({connection}) {
+    const wanted = settings.get('simulcast');
+    return wanted === 'on'
+        || (wanted === 'auto' && Object.keys(connection.users).length > FEW);
+}
+
+/**
  * @param {Session} session
  * @param {Label} label
  * @param {MediaStreamTrack[]} tracks
  * @param {string} [localId] Of the stream that is replaced.
  * @returns {Stream}
  */
-export function publish({connection}, label, tracks, localId) {
-    const stream = connection.newUpStream(localId);
+export function publish(session, label, tracks, localId) {
+    const stream = session.connection.newUpStream(localId);
     stream.label = label;
-    const wanted = settings.get('simulcast');
-    const simulcast = wanted === 'on'
-        || (wanted === 'auto' && Object.keys(connection.users).length > FEW);
+    const simulcast = wantsSimulcast(session);
+    stream.userdata['simulcast'] = simulcast;
     for (const track of tracks) {
         stream.addTrack(track, label === 'camera'
             ? {maxBitrate: SEND_RATE[settings.get('send')], simulcast} : {});

@@ -5,6 +5,7 @@
 import {SEND_RATE} from '../logic/preferences.js';
 import {settings} from '../settings.js';
 import {capture, how} from './capture.js';
+import {wantsSimulcast} from './publish.js';
 
 /** @param {LocalMedia} media Does as the settings say, whenever they change. */
 export function followSettings(media) {
@@ -15,10 +16,18 @@ export function followSettings(media) {
     settings.on('processing', () => void renew(media, 'microphone'));
     settings.on('send', (send) =>
         void media.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
-    settings.on('simulcast', () => void media.next(async () => {
-        if (media.camera)
+    const again = () => media.next(async () => {
+        if (media.camera && media.cameraStream?.userdata['simulcast'] !== wantsSimulcast(media.session))
             media.publishCamera();
-    }));
+    });
+    settings.on('simulcast', () => void again());
+    // Who is here we hear one by one, when we may be sending already. Later nobody's picture is
+    // interrupted because somebody came.
+    media.session.on('people', () => {
+        if (media.cameraStream && !media.cameraStream.userdata['simulcast']
+            && !media.session.roster.settled && wantsSimulcast(media.session))
+            void again();
+    });
 }
 
 /**
