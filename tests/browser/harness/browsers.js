@@ -29,6 +29,8 @@ const FIREFOX_PREFERENCES = {
     'media.peerconnection.ice.loopback': true,
     'media.peerconnection.ice.obfuscate_host_addresses': false,
     'media.autoplay.default': 0,
+    // Chromium is told page by page, which it can do.
+    'permissions.default.desktop-notification': 1,
     // Nothing but the server under test is talked to.
     'app.normandy.enabled': false,
     'browser.safebrowsing.downloads.enabled': false,

@@ -1,0 +1,84 @@
+/** A bad line between one page and the server. */
+
+import {createSocket} from 'node:dgram';
+import {once} from 'node:events';
+import {networkInterfaces} from 'node:os';
+
+export class LossyLine {
+    /**
+     * @private
+     * @param {import('node:dgram').Socket} near Where the page sends to.
+     * @param {number} far The server's port.
+     */
+    constructor(near, far) {
+        this.near = near;
+        this.far = far;
+        this.port = near.address().port;
+        /** Of the packets with media that go to the page, how many are lost, 0 to 1. */
+        this.loss = 0;
+        /** One socket to the server for each of the page. @type {Map<number, import('node:dgram').Socket>} */
+        this.lines = new Map();
+        // Firefox does not begin to talk to loopback by itself.
+        this.address = Object.values(networkInterfaces()).flat().find((one) =>
+            one?.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
+        near.on('message', (data, from) => this.line(from).send(data, far, '127.0.0.1'));
+    }
+
+    /** @param {number} far */
+    static async to(far) {
+        const near = createSocket('udp4').bind(0);
+        await once(near, 'listening');
+        return new LossyLine(near, far);
+    }
+
+    /** @private @param {{address: string, port: number}} from The page. */
+    line({address, port}) {
+        let line = this.lines.get(port);
+        if (!line) {
+            line = createSocket('udp4');
+            this.lines.set(port, line);
+            line.on('message', (data) => {
+                // RFC 7983: RTP and RTCP begin like this. The rest is left alone.
+                const media = (data[0] ?? 0) >= 128 && (data[0] ?? 0) < 192;
+                if (!media || Math.random() >= this.loss)
+                    this.near.send(data, port, address);
+            });
+        }
+        return line;
+    }
+
+    /**
+     * Makes the page use this line: to be called before it is opened. The page believes that the
+     * server is at our end, and the server does not learn where the page is.
+     *
+     * @param {import('puppeteer-core').Page} page
+     */
+    lead(page) {
+        return page.evaluateOnNewDocument((far, near) => {
+            const {setRemoteDescription, addIceCandidate} = RTCPeerConnection.prototype;
+            /** @param {any} what A description or a candidate. */
+            const led = (what) => JSON.parse(JSON.stringify(what).replaceAll(far, near));
+            /** @type {any} */
+            const peer = RTCPeerConnection.prototype;
+            peer.setRemoteDescription = function(/** @type {any} */ description) {
+                return /** @type {any} */ (setRemoteDescription).call(this, led(description));
+            };
+            peer.addIceCandidate = function(/** @type {any} */ candidate) {
+                return /** @type {any} */ (addIceCandidate).call(this, candidate && led(candidate));
+            };
+            const {send} = WebSocket.prototype;
+            WebSocket.prototype.send = function(/** @type {any} */ data) {
+                const message = JSON.parse(String(data));
+                if (message.type !== 'ice')
+                    send.call(this, message.sdp ? JSON.stringify(
+                        {...message, sdp: message.sdp.replace(/a=candidate:.*\r\n/g, '')}) : data);
+            };
+        }, `127.0.0.1 ${this.far} typ`, `${this.address} ${this.port} typ`);
+    }
+
+    close() {
+        this.near.close();
+        for (const line of this.lines.values())
+            line.close();
+    }
+}
