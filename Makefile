@@ -39,6 +39,7 @@ lint:
 
 test-rust:
 	cargo test --locked
+	cargo test --locked --bench load
 
 test-client:
 	npm --prefix tests/browser run types

@@ -11,6 +11,7 @@
 //! | `endpoint`, `publisher`, `receiver` | one peer connection, and its two kinds |
 //! | `payload` | what packets carry, and whether it arrived |
 //! | `socket` | the kernel's interface |
+//! | `metrics` | whether the server's figures are those of the generator |
 //! | `figures`, `process`, `report` | what is counted, what the system says, what is told |
 //! | `server` | a server of this package, while the test lasts |
 
@@ -19,6 +20,7 @@ mod description;
 mod endpoint;
 mod figures;
 mod media;
+mod metrics;
 mod options;
 mod payload;
 mod process;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             "--warmup=0.2",
             "--idle=0",
             "--audio",
+            "--check-metrics",
         ])
     } else {
         Options::parse()
@@ -73,7 +76,16 @@ fn main() -> ExitCode {
             };
             // Whoever does not read it does not want it.
             let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            let wrong = report.metrics.map(|metrics| metrics.disagreements());
+            let wrong = wrong.unwrap_or_default();
+            for line in &wrong {
+                eprintln!("/metrics is wrong: {line}");
+            }
+            if wrong.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("{error}");

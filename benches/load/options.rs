@@ -99,6 +99,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1.0, value_name = "S")]
     pub(crate) after: f64,
 
+    /// Scrape the server's `/metrics` meanwhile; fail if promtool does not take them, or if they
+    /// do not say what was counted here.
+    #[arg(long, conflicts_with_all = ["churn", "storm"])]
+    pub(crate) check_metrics: bool,
+
     /// Of how many packets one is decrypted and checked; 1 checks each.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) verify_every: u32,

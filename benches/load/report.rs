@@ -1,6 +1,7 @@
 //! What was measured, as a table and as JSON.
 
 use super::figures::{Figures, Times};
+use super::metrics::Agreement;
 use super::options::Options;
 use super::process::{Size, Used};
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ pub(crate) struct Report {
     /// Cores that were busy with something else.
     pub(crate) other_cores: f64,
     pub(crate) cores: usize,
+    /// What `/metrics` says.
+    pub(crate) metrics: Option<Agreement>,
     /// What went wrong.
     pub(crate) troubles: Vec<String>,
 }
@@ -257,6 +260,9 @@ impl Report {
             );
             row("server socket drops", count(server.dropped));
         }
+        if let Some(metrics) = &self.metrics {
+            row("/metrics", metrics.line());
+        }
         let threads = self.generator.threads.iter();
         let threads: Vec<String> = threads
             .map(|thread| format!("{:.0} %", 100.0 * self.share(*thread)))
@@ -362,6 +368,7 @@ impl Report {
                 "late": figures.late,
                 "socket_drops": self.generator.dropped,
             },
+            "metrics": self.metrics.as_ref().map(Agreement::json),
             "other_cores": self.other_cores,
             "troubles": self.troubles,
             "not_the_servers_limit": self.doubts(),

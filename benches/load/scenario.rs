@@ -3,6 +3,7 @@
 use super::client::{ClientError, Place};
 use super::figures::{Live, LiveValues, Snapshot};
 use super::media::{Command, Media};
+use super::metrics::Watch;
 use super::options::{Options, Protection};
 use super::process::{self, Cpu, Size};
 use super::report::{Generator, Report, ServerReport};
@@ -35,6 +36,7 @@ pub(crate) async fn run(
     pid: Option<u32>,
 ) -> Result<Report, ClientError> {
     let place = Place::parse(url, options.insecure_tls)?;
+    let metrics = place.at("/metrics");
     let place = endpoint(&place, options).await;
     let local = match options.bind {
         Some(address) => address,
@@ -64,6 +66,7 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut scenario = Scenario {
         context,
+        metrics,
         inbox,
         live,
         shown: LiveValues::default(),
@@ -104,6 +107,8 @@ async fn endpoint(place: &Place, options: &Options) -> Place {
 
 struct Scenario {
     context: Arc<Context>,
+    /// Where the server's figures are.
+    metrics: Place,
     inbox: UnboundedReceiver<News>,
     live: Arc<Live>,
     shown: LiveValues,
@@ -247,8 +252,18 @@ impl Scenario {
         server: Option<&mut ServerReport>,
     ) -> Result<(), ClientError> {
         self.phase = "measure";
+        let watch = if options.check_metrics {
+            self.tell_all(|| Command::Pause(true));
+            self.wait(SETTLE).await;
+            Some(Watch::begin(self.metrics.clone()).await?)
+        } else {
+            None
+        };
         let before = Marks::read(pid)?;
         self.tell_all(|| Command::Begin);
+        if watch.is_some() {
+            self.tell_all(|| Command::Pause(false));
+        }
         let half = Duration::from_secs_f64(options.duration / 2.0);
         self.wait(half).await;
         self.storm(options.storm);
@@ -260,6 +275,10 @@ impl Scenario {
         self.tell_all(|| Command::Pause(true));
         self.wait(SETTLE).await;
         let settled = self.snapshot().await;
+        if let Some(watch) = watch {
+            let gcm = options.profile == Protection::Gcm;
+            self.report.metrics = Some(watch.end(&settled.figures, gcm).await?);
+        }
         let report = &mut self.report;
         report.window = after.at - before.at;
         report.figures = edge.figures;
