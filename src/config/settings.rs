@@ -34,7 +34,14 @@ pub struct Settings {
 }
 
 /// What webhooks can be told of.
-const WEBHOOK_EVENTS: [&str; 4] = ["join", "leave", "stream-start", "stream-end"];
+const WEBHOOK_EVENTS: [&str; 6] = [
+    "join",
+    "leave",
+    "stream-start",
+    "stream-end",
+    "drain",
+    "drain-cancelled",
+];
 
 /// A URL that is told what happens in groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
@@ -45,7 +52,8 @@ pub struct WebhookSettings {
     /// What the signature is made with; none without it.
     #[serde(default)]
     pub secret: String,
-    /// Of `join`, `leave`, `stream-start`, `stream-end`; all if it is empty.
+    /// Of `join`, `leave`, `stream-start`, `stream-end`, `drain`, `drain-cancelled`; all if it is
+    /// empty.
     #[serde(default)]
     pub events: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! What happens in all groups, for someone outside of them.
+//! What happens in all groups, and to all of them, for someone outside.
 
 use super::notice::User;
 use super::stream::PublishedStream;
@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
-/// Something that happened in a group.
+/// Something that happened in a group, or to all groups.
 #[derive(Debug, Clone)]
 pub struct GroupEvent {
     /// When.
     pub time: Timestamp,
-    /// The group's name.
-    pub group: String,
+    /// The group's name; none if it is about all.
+    pub group: Option<String>,
     /// What.
     pub happening: Happening,
 }
@@ -28,6 +28,15 @@ pub enum Happening {
     Publish(Arc<PublishedStream>),
     /// A stream is no more.
     Unpublish(Arc<PublishedStream>),
+    /// No one is let in any more, anywhere, and the server is about to end.
+    Drain {
+        /// What those inside are told.
+        message: String,
+        /// When they must go.
+        until: Timestamp,
+    },
+    /// It was thought better of.
+    DrainCancelled,
 }
 
 /// Where the events of all groups go: nowhere, until someone follows.
@@ -42,7 +51,12 @@ impl Follower {
         self.0.set(sender).ok().map(|()| receiver)
     }
 
-    fn tell(&self, event: GroupEvent) {
+    pub(super) fn tell(&self, group: Option<String>, happening: Happening) {
+        let event = GroupEvent {
+            time: Timestamp::now(),
+            group,
+            happening,
+        };
         if let Some(sender) = self.0.get()
             && sender.try_send(event).is_err()
         {
@@ -60,10 +74,6 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn tell(&self, happening: Happening) {
-        self.follower.tell(GroupEvent {
-            time: Timestamp::now(),
-            group: self.group.clone(),
-            happening,
-        });
+        self.follower.tell(Some(self.group.clone()), happening);
     }
 }

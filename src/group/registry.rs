@@ -19,7 +19,7 @@ pub(super) use load::Scan;
 
 use super::ban::Bans;
 use super::error::GroupError;
-use super::event::{Follower, GroupEvent};
+use super::event::{Follower, GroupEvent, Happening};
 use super::gate::Gate;
 use super::membership::Group;
 use super::status::{BaseUrl, Status};
@@ -82,6 +82,11 @@ impl Registry {
     /// `capacity` events that wait are dropped.
     pub fn follow(&self, capacity: usize) -> Option<mpsc::Receiver<GroupEvent>> {
         self.follower.follow(capacity)
+    }
+
+    /// Tells whoever follows of something that is about all groups.
+    pub fn tell(&self, happening: Happening) {
+        self.follower.tell(None, happening);
     }
 
     /// Whether anyone may join; those inside stay.

@@ -1,7 +1,7 @@
 //! Draining: no one comes in any more, and the server ends when the last has gone.
 
 use super::state::State;
-use crate::group::{Notice, UserMessage};
+use crate::group::{Happening, Notice, UserMessage};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,10 @@ impl State {
             value: Some(message.clone().into()),
         }));
         self.tell_all(&told);
+        self.registry().tell(Happening::Drain {
+            message: message.clone(),
+            until,
+        });
         self.drain_slot().send_replace(Some(Drain {
             message,
             until,
@@ -49,6 +53,7 @@ impl State {
     pub fn cancel_drain(&self) {
         if self.drain_slot().send_replace(None).is_some() {
             self.registry().set_open(true);
+            self.registry().tell(Happening::DrainCancelled);
             tracing::info!("people are let in again");
         }
     }

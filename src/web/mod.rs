@@ -67,7 +67,7 @@ impl State {
     #[must_use]
     pub fn with_audit(mut self, file: PathBuf) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.audit = api::Audit(Some(file));
+            inner.audit = api::Audit::of(file);
         }
         self
     }

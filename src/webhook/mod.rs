@@ -1,4 +1,4 @@
-//! Webhooks: what happens in groups, told to URLs by POST. Signed as Standard Webhooks has it
+//! Webhooks: what happens in groups, and to all of them, told to URLs by POST. Signed as Standard Webhooks has it
 //! (standardwebhooks.com): `webhook-id`, `webhook-timestamp`, `webhook-signature`.
 
 mod deliver;
@@ -20,13 +20,21 @@ const QUEUE: usize = 1_024;
 /// What is sent.
 #[derive(Debug, Serialize)]
 struct Body<'a> {
-    /// `join`, `leave`, `stream-start`, `stream-end`
+    /// `join`, `leave`, `stream-start`, `stream-end`, `drain`, `drain-cancelled`
     event: &'static str,
     time: String,
-    group: &'a str,
-    user: Person<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Person<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<Stream<'a>>,
+    /// What those inside are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    /// When they must go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,31 +51,36 @@ struct Stream<'a> {
 
 fn body(event: &GroupEvent) -> Body<'_> {
     let (name, user, stream) = match &event.happening {
-        Happening::Join(user) => ("join", (&user.id, &user.username), None),
-        Happening::Leave(user) => ("leave", (&user.id, &user.username), None),
+        Happening::Join(user) => ("join", Some((&user.id, &user.username)), None),
+        Happening::Leave(user) => ("leave", Some((&user.id, &user.username)), None),
         Happening::Publish(stream) => (
             "stream-start",
-            (&stream.source, &stream.username),
+            Some((&stream.source, &stream.username)),
             Some(stream),
         ),
         Happening::Unpublish(stream) => (
             "stream-end",
-            (&stream.source, &stream.username),
+            Some((&stream.source, &stream.username)),
             Some(stream),
         ),
+        Happening::Drain { .. } => ("drain", None, None),
+        Happening::DrainCancelled => ("drain-cancelled", None, None),
+    };
+    let drain = match &event.happening {
+        Happening::Drain { message, until } => Some((message.as_str(), until.to_string())),
+        _ => None,
     };
     Body {
         event: name,
         time: event.time.to_string(),
-        group: &event.group,
-        user: Person {
-            id: user.0,
-            username: user.1,
-        },
+        group: event.group.as_deref(),
+        user: user.map(|(id, username)| Person { id, username }),
         stream: stream.map(|stream| Stream {
             id: &stream.id,
             label: &stream.label,
         }),
+        message: drain.as_ref().map(|(message, _)| *message),
+        until: drain.as_ref().map(|(_, until)| until.clone()),
     }
 }
 

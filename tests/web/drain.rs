@@ -1,9 +1,11 @@
 //! The end of a server that someone is still in.
 
 use crate::cli::Running;
-use crate::support::{PATIENCE, Site};
+use crate::support::{PATIENCE, Site, get, request_with_body, until as eventually};
+use crate::webhooks::{SECRET, receiver};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::process::Command;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -115,6 +117,92 @@ async fn who_is_still_inside_at_the_end_is_told_why() {
     let kicked = until(&mut inside, "kicked").await;
     assert_eq!(kicked["value"], "moving house");
     // Taking leave, as clients do.
+    while let Some(Ok(_)) = timeout(PATIENCE, inside.next()).await.expect("in time") {}
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+/// An offer of an encoder.
+const OFFER: &[u8] = include_bytes!("../fixtures/sdp/chromium-gathered.sdp");
+
+/// What an encoder and a player are told.
+async fn whip_and_whep(server: SocketAddr) -> [u16; 2] {
+    let post = async |path: &str, body: &[u8]| {
+        let stream = TcpStream::connect(server).await.expect("a connection");
+        let kind = [("content-type", "application/sdp")];
+        let answer = request_with_body(stream, "POST", path, &kind, body).await;
+        answer.status
+    };
+    [
+        post("/group/g/.whip", OFFER).await,
+        post("/group/g/.whep", &[]).await,
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_told_to_all_who_ask_and_is_on_record() {
+    let (hook, arrived) = receiver().await;
+    let site = site();
+    let config = json!({
+        "users": {"root": {"password": "secret", "permissions": "admin"}},
+        "webhooks": [{"url": hook, "secret": SECRET, "events": ["drain", "drain-cancelled"]}],
+    });
+    site.write("data/config.json", &config.to_string());
+    let running = Running::start(&site, &["-insecure"]);
+    let server = running.url.trim_start_matches("http://");
+    let server: SocketAddr = server.trim_end_matches('/').parse().expect("an address");
+    let (mut inside, _) = join(&running, "ann").await;
+    assert_eq!(get(server, "/readyz").await.status, 200);
+    assert_eq!(whip_and_whep(server).await, [201, 201]);
+
+    assert!(ctl(&running, &["drain", "-message", "back at ten"]).0);
+    let ready = get(server, "/readyz").await;
+    assert_eq!((ready.status, ready.text().trim()), (503, "shutting down"));
+    assert_eq!(get(server, "/healthz").await.status, 200, "it lives");
+    assert_eq!(whip_and_whep(server).await, [503, 503]);
+    assert!(ctl(&running, &["drain", "-cancel"]).0);
+    assert_eq!(get(server, "/readyz").await.status, 200);
+    assert_eq!(whip_and_whep(server).await, [201, 201]);
+
+    // The first delivery was not taken, so it came again.
+    let told = eventually("three deliveries", || async {
+        let told = arrived.lock().expect("a list").clone();
+        (told.len() >= 3).then_some(told)
+    })
+    .await;
+    let drain = &told[1].1;
+    assert_eq!(told[0].1, *drain);
+    assert_eq!(
+        (&drain["event"], &drain["message"], drain.get("group")),
+        (&json!("drain"), &json!("back at ten"), None)
+    );
+    assert!(drain["until"].is_string(), "{drain}");
+    assert_eq!(told[2].1["event"], "drain-cancelled");
+
+    let log = std::fs::read_to_string(site.path("data/var/audit.jsonl")).expect("a log");
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line));
+    let lines: Vec<Value> = lines.collect();
+    let [begun, cancelled] = lines.as_slice() else {
+        panic!("{log}");
+    };
+    assert_eq!(begun["detail"]["message"], "back at ten");
+    assert_eq!(begun["detail"]["until"], drain["until"]);
+    for (line, method, status) in [(begun, "POST", 202), (cancelled, "DELETE", 204)] {
+        let path = "/galene-api/v0/.drain";
+        assert_eq!(
+            (
+                &line["user"],
+                &line["method"],
+                &line["path"],
+                &line["status"]
+            ),
+            (&json!("root"), &json!(method), &json!(path), &json!(status))
+        );
+        assert_eq!(line["address"], "127.0.0.1", "{line}");
+    }
+    assert!(ctl(&running, &["drain", "-timeout", "0"]).0);
     while let Some(Ok(_)) = timeout(PATIENCE, inside.next()).await.expect("in time") {}
     let (code, log) = running.end();
     assert_eq!(code, Some(0), "{log}");

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 
-const SECRET: &str = "very secret";
+pub(crate) const SECRET: &str = "very secret";
 
 /// What arrived: the id, and the body.
-type Arrived = Arc<Mutex<Vec<(String, Value)>>>;
+pub(crate) type Arrived = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// A receiver that does not take the first request.
-async fn receiver() -> (String, Arrived) {
+pub(crate) async fn receiver() -> (String, Arrived) {
     let arrived: Arrived = Arc::default();
     let noted = Arc::clone(&arrived);
     let hook = move |headers: HeaderMap, body: String| {

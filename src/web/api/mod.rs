@@ -124,10 +124,10 @@ async fn answer(call: &Call, path: &str, allowed: bool, body: Body) -> Answer {
     }
     let response = dispatch(call, &caller, &target, body).await?;
     if writes {
-        let audit = call.state.audit().clone();
+        let state = call.state.clone();
         let line = audit::Line::of(call, &caller, &target, path, response.status());
         // Waited for: whoever was told that it was done finds it in the log.
-        let _ = tokio::task::spawn_blocking(move || audit.write(&line)).await;
+        let _ = tokio::task::spawn_blocking(move || state.audit().write(&line)).await;
     }
     Ok(response)
 }
