@@ -108,7 +108,7 @@ fn sums_agree_with_what_clients_saw_and_outlive_them() {
         media(&seen, true, Codec::Vp8),
         media(&seen, false, Codec::Vp8),
     );
-    let repaired: u64 = clients.iter().map(|one| one.tracks[VIDEO].repaired).sum();
+    let repaired: u64 = clients.iter().map(|one| one.tracks[VIDEO].by_rtx).sum();
     let asked: u64 = clients.iter().map(|one| one.tracks[VIDEO].asked).sum();
     assert!(repaired > 0 && repaired <= down.counts.repaired);
     assert!(down.counts.repaired <= down.counts.nacks && down.counts.nacks <= asked);

@@ -192,6 +192,22 @@ fn assert_repaired(bounds: &Bounds, seed: u64, link: LinkConfig, rtx: bool) {
         let asked = sent.keyframe_requests.len();
         assert!(asked <= bounds.keyframes, "asked for {asked} keyframes");
     }
+    for stream in world.shard_stats(0).streams {
+        let Some(heard) = stream.sent else {
+            continue;
+        };
+        // What was sent, and sent again, was heard of but for the last, and what feedback was lost.
+        let sent = stream.tracks[VIDEO].packets;
+        let known = heard.acked + heard.missing;
+        assert_eq!(heard.malformed, 0);
+        assert!(known as f64 > 0.6 * sent as f64, "{known} of {sent}");
+        assert!(
+            (known as f64) < 1.6 * sent as f64 + 20.0,
+            "{known} of {sent}"
+        );
+        let lost = heard.missing as f64 / known as f64;
+        assert!((lost - link.loss).abs() < 0.1, "{lost} of {}", link.loss);
+    }
     let waiting = world.shard_size(0).unwrap().waiting;
     assert_eq!(waiting, 0);
     let known = [

@@ -188,6 +188,7 @@ impl Fanout {
                     ssrc: 0x0100_0000 + number as u32,
                     payload_type: PAYLOAD_TYPE,
                     rtx: None,
+                    transport_cc: false,
                 }],
             },
         );

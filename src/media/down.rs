@@ -41,6 +41,8 @@ pub struct DownTrack {
     aim: Layer,
     map: SeqMap,
     repairs: Repairs,
+    /// No packet was sent with what cannot be sent again under the same number.
+    is_repeatable: bool,
     run: Run,
     /// Of the last packet sent: its timestamp, and when.
     last_timestamp: Option<(u32, Instant)>,
@@ -110,7 +112,7 @@ impl DownTrack {
     /// SSRC, which is random, decides.
     pub fn new(config: DownTrackConfig, codec: Codec) -> Self {
         let encodings: Vec<u16> = config.encodings.iter().map(|at| *at as u16).collect();
-        Self {
+        let mut track = Self {
             map: SeqMap::new(config.ssrc as u16),
             repairs: Repairs::new(config.rtx),
             codec,
@@ -130,8 +132,11 @@ impl DownTrack {
             last_report: None,
             figures: DownFigures::default(),
             before: DownFigures::default(),
+            is_repeatable: true,
             config,
-        }
+        };
+        track.is_repeatable = !track.is_stamped();
+        track
     }
 
     /// What was agreed on.
@@ -383,7 +388,16 @@ impl DownTrack {
     /// Takes what was agreed on of repairs.
     pub fn agree(&mut self, config: &DownTrackConfig) {
         self.config.rtx = config.rtx;
+        self.config.transport_cc = config.transport_cc;
         self.repairs.agree(config.rtx);
+        self.is_repeatable &= !self.is_stamped();
+    }
+
+    /// Whether its packets have transport-wide numbers. Pictures only where repairs have a stream
+    /// of their own: a packet with such a number cannot be the same again.
+    #[inline]
+    pub fn is_stamped(&self) -> bool {
+        self.config.transport_cc && (self.config.rtx.is_some() || self.codec.kind() == Kind::Audio)
     }
 
     /// Whether a packet that was asked for may be sent again now, and by which label if repairs
@@ -400,6 +414,9 @@ impl DownTrack {
     ) -> Result<Option<RepairLabel>, Refusal> {
         if self.config.rtx.is_some() && label.payload_type != self.config.payload_type {
             return Err(Refusal::Foreign);
+        }
+        if self.config.rtx.is_none() && !self.is_repeatable {
+            return Err(Refusal::Unrepeatable);
         }
         let sent = self.figures.bytes;
         self.repairs

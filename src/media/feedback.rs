@@ -4,12 +4,14 @@
 //! RFC 3550 (SR, RR, BYE), RFC 3611 (XR), RFC 4585 (NACK, PLI), RFC 5104 (FIR),
 //! draft-alvestrand-rmcat-remb-03 (REMB) and draft-holmer-rmcat-transport-wide-cc-extensions-01.
 
+mod arrivals;
 mod ntp;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use arrivals::{ArrivalReport, Arrivals, REFERENCE_TICKS, TICK_MICROS};
 pub use ntp::{NtpClock, NtpTime, short_from_duration, short_to_duration};
 pub use read::{FirEntries, LostSeqnos, ReceptionReports, Report, Reports, Ssrcs, TimeEchoes};
 pub use write::Compound;

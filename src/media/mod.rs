@@ -13,8 +13,10 @@ pub mod packet;
 pub mod padding;
 pub mod rate;
 pub mod rtx;
+pub mod send_log;
 pub mod seq;
 pub mod seqmap;
+pub mod twcc;
 pub mod up;
 pub mod voice;
 

@@ -150,6 +150,27 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
+/// Where the transport-wide number stands in a forwarded header: in front of all extensions, which
+/// begin at a word. Four bytes of padding, as long as no number is written there.
+const STAMP: std::ops::Range<usize> = FIXED_HEADER + 4..FIXED_HEADER + 8;
+
+/// Writes the transport-wide number of a packet into a forwarded header
+/// (draft-holmer-rmcat-transport-wide-cc-extensions-01). The header is then not the same under its
+/// first number if it is sent again: who gets it has repairs by RTX, or none.
+#[inline]
+pub fn stamp(header: &mut [u8], number: u16) {
+    let [high, low] = number.to_be_bytes();
+    let id = Extension::TransportCc.own_id();
+    let one_byte = header.get(FIXED_HEADER) == Some(&0xbe);
+    if let Some(room) = header.get_mut(STAMP) {
+        room.copy_from_slice(&if one_byte {
+            [(id << 4) | 1, high, low, 0]
+        } else {
+            [id, 2, high, low]
+        });
+    }
+}
+
 /// The extensions that receivers are sent on, by the server's own ids. What belongs to the
 /// publisher's transport alone (mid, rid, send times) is left behind.
 const FORWARDED: [Extension; 4] = [
@@ -161,12 +182,12 @@ const FORWARDED: [Extension; 4] = [
 
 /// The longest header that [`write_forwarded`] writes: a dependency descriptor of 255 bytes is
 /// the longest element there can be.
-pub const MAX_FORWARDED_HEADER: usize = FIXED_HEADER + 4 + 4 * (2 + 255) + 3;
+pub const MAX_FORWARDED_HEADER: usize = STAMP.end + 4 * (2 + 255) + 3;
 
 /// Writes the header that receivers get, with the server's own extension ids and without
-/// contributing sources, to the start of `out`. Payload type, sequence number, timestamp and
-/// SSRC are still the publisher's; [`patch`] sets them. Returns its length; `None` when `out`
-/// is too short.
+/// contributing sources, to the start of `out`; with room for [`stamp`]. Payload type, sequence
+/// number, timestamp and SSRC are still the publisher's; [`patch`] sets them. Returns its length;
+/// `None` when `out` is too short.
 pub fn write_forwarded(
     header: &Header,
     packet: &[u8],
@@ -176,10 +197,7 @@ pub fn write_forwarded(
     let fixed = out.first_chunk_mut::<FIXED_HEADER>()?;
     fixed.copy_from_slice(packet.get(..FIXED_HEADER)?);
     // Version and padding stay; no contributing sources; the extension bit comes below.
-    fixed[0] &= 0xe0;
-    if header.extension.is_none() {
-        return Some(FIXED_HEADER);
-    }
+    fixed[0] = (fixed[0] & 0xe0) | 0x10;
 
     let mut found: [(u8, &[u8]); FORWARDED.len()] = [(0, &[]); FORWARDED.len()];
     let mut count = 0;
@@ -199,11 +217,8 @@ pub fn write_forwarded(
         found[count] = (own, value);
         count += 1;
     }
-    if count == 0 {
-        return Some(FIXED_HEADER);
-    }
-
-    let mut at = FIXED_HEADER + 4;
+    out.get_mut(STAMP)?.fill(0);
+    let mut at = STAMP.end;
     for (id, value) in &found[..count] {
         if one_byte {
             *out.get_mut(at)? = (id << 4) | (value.len() - 1) as u8;
@@ -222,7 +237,6 @@ pub fn write_forwarded(
     let words = ((end - FIXED_HEADER - 4) / 4) as u16;
     out[FIXED_HEADER..FIXED_HEADER + 2].copy_from_slice(&profile.to_be_bytes());
     out[FIXED_HEADER + 2..FIXED_HEADER + 4].copy_from_slice(&words.to_be_bytes());
-    out[0] |= 0x10;
     Some(end)
 }
 

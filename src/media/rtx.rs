@@ -28,6 +28,8 @@ pub enum Refusal {
     Lately,
     /// It was sent with another payload type than repairs are made for now.
     Foreign,
+    /// It cannot be the same again, and repairs have no stream of their own.
+    Unrepeatable,
     /// So much was sent again already that more would do harm: the path is full.
     TooMuch,
 }

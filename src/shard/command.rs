@@ -8,6 +8,7 @@ use super::message::{
 use super::peer::{DownPeer, Peer, Place, UpPeer, peer_at};
 use crate::media::down::DownTrack;
 use crate::media::layer::View;
+use crate::media::send_log::SendLog;
 use crate::transport::description::{IceCredentials, RemoteTransport};
 use crate::transport::peer::{Role, Transport};
 use std::time::Instant;
@@ -195,6 +196,7 @@ impl Shard {
             wanted: Vec::new(),
             view: View::default(),
             connected: false,
+            send_log: None,
             report_from: 0,
             remb: None,
             detector: None,
@@ -234,6 +236,12 @@ impl Shard {
         let Place::Down(index) = place else { return };
         self.set_remote(now, place, remote);
         self.select_tracks(now, index, tracks);
+        if let Some(down) = self.downs.get_mut(index as usize)
+            && down.send_log.is_none()
+            && down.tracks.iter().any(DownTrack::is_stamped)
+        {
+            down.send_log = Some(Box::new(SendLog::new(now)));
+        }
         self.begin_tracks(now, index);
     }
 

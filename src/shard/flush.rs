@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::drops::Drop;
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
-use super::seal::{seal, seal_repair};
+use super::seal::{Outlet, seal, seal_repair};
 use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
 use std::collections::VecDeque;
@@ -191,9 +191,15 @@ impl Shard {
             let Some(sealer) = down.peer.transport.sealer() else {
                 continue;
             };
+            let mut outlet = Outlet {
+                now,
+                sealer,
+                log: down.send_log.as_deref_mut(),
+            };
             let sealed = match track.repair(now, rtt, &label, meta) {
                 Ok(Some(repair)) => seal_repair(
-                    sealer,
+                    &mut outlet,
+                    track,
                     meta,
                     bytes,
                     &label,
@@ -201,10 +207,10 @@ impl Shard {
                     &mut self.scratch,
                     space,
                 ),
-                Ok(None) => seal(sealer, track, meta, bytes, &label, space),
+                Ok(None) => seal(&mut outlet, track, meta, bytes, &label, space),
                 Err(refusal) => {
                     self.drops.count(match refusal {
-                        Refusal::Foreign => Drop::NotInCache,
+                        Refusal::Foreign | Refusal::Unrepeatable => Drop::NotInCache,
                         Refusal::Lately => Drop::RepairedLately,
                         Refusal::TooMuch => Drop::TooManyRepairs,
                     });
@@ -262,6 +268,11 @@ impl Shard {
         let Some(sealer) = down.peer.transport.sealer() else {
             return false;
         };
+        let mut outlet = Outlet {
+            now,
+            sealer,
+            log: down.send_log.as_deref_mut(),
+        };
         while replay.next <= replay.last {
             let Some(space) = batch.space() else {
                 return true;
@@ -281,7 +292,7 @@ impl Shard {
             if track.has_switched() && track.take_switched() {
                 flush.switched.push((replay.down, replay.track));
             }
-            match seal(sealer, track, meta, bytes, &label, space) {
+            match seal(&mut outlet, track, meta, bytes, &label, space) {
                 Some(len) => {
                     track.sent(meta);
                     batch.commit(path, len);
@@ -322,6 +333,11 @@ impl Shard {
                     && let Some(track) = down.tracks.get_mut(usize::from(receiver.track))
                     && let Some(sealer) = down.peer.transport.sealer()
                 {
+                    let mut outlet = Outlet {
+                        now,
+                        sealer,
+                        log: down.send_log.as_deref_mut(),
+                    };
                     while let Some(seqno) = up_track.pending().get(cursor.packet) {
                         let Some(space) = batch.space() else {
                             flush.cursor = cursor;
@@ -335,7 +351,7 @@ impl Shard {
                         let Some(label) = label else {
                             continue;
                         };
-                        match seal(sealer, track, meta, bytes, &label, space) {
+                        match seal(&mut outlet, track, meta, bytes, &label, space) {
                             Some(len) => {
                                 track.sent(meta);
                                 batch.commit(path, len);

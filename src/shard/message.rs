@@ -3,6 +3,7 @@
 use crate::media::down::choice::Shown;
 use crate::media::feedback::{NtpTime, SenderInfo};
 use crate::media::layer::View;
+use crate::media::send_log::SendFigures;
 use crate::media::{Codec, Kind};
 use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport, Rtx};
 use crate::transport::peer::Role;
@@ -65,6 +66,9 @@ pub struct DownTrackConfig {
     /// How its packets are sent again, if the receiver takes a stream for that. Its SSRC is no
     /// other stream's of the peer.
     pub rtx: Option<Rtx>,
+    /// The receiver tells which packets arrived, by transport-wide numbers. Has no effect on
+    /// pictures without `rtx`.
+    pub transport_cc: bool,
 }
 
 /// What signalling tells a shard. All names of peers are those that signalling gave them.
@@ -289,6 +293,8 @@ pub struct StreamStats {
     /// What the path of the receiver is taken to carry, for all of its client's peers in this
     /// shard together, bit/s.
     pub estimate: Option<u64>,
+    /// What a receiver has told of the packets it was sent, where it does.
+    pub sent: Option<SendFigures>,
     /// Where media goes to or comes from, once connected.
     pub remote: Option<SocketAddr>,
     /// Its tracks, in order.

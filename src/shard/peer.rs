@@ -5,6 +5,7 @@ use crate::media::bandwidth::Detector;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
 use crate::media::layer::View;
+use crate::media::send_log::SendLog;
 use crate::media::up::UpTrack;
 use crate::media::voice::Voice;
 use crate::media::{Codec, Kind};
@@ -176,6 +177,8 @@ pub(crate) struct DownPeer {
     /// How its pictures are shown.
     pub(crate) view: View,
     pub(crate) connected: bool,
+    /// What was sent when, if the receiver tells what arrived. Made once: its numbers go on.
+    pub(crate) send_log: Option<Box<SendLog>>,
     /// The track that the next sender reports begin with.
     pub(crate) report_from: usize,
     /// The receiver's estimate, bit/s.

@@ -268,10 +268,13 @@ impl Shard {
                 }
                 self.receiver_estimated(now, index);
             }
-            Report::TransportCc { .. }
-            | Report::Bye { .. }
-            | Report::TimeEchoes { .. }
-            | Report::Unknown { .. } => {}
+            Report::TransportCc { body, .. } => {
+                if let Some(log) = &mut down.send_log {
+                    // The estimate of the receiver's path is to have them.
+                    log.feedback(now, body).for_each(drop);
+                }
+            }
+            Report::Bye { .. } | Report::TimeEchoes { .. } | Report::Unknown { .. } => {}
         }
     }
 

@@ -5,7 +5,35 @@ use crate::media::cache::{Meta, SLOT};
 use crate::media::down::{DownTrack, Label};
 use crate::media::packet::{self, FIXED_HEADER, PADDED};
 use crate::media::rtx::{ORIGINAL, RepairLabel};
+use crate::media::send_log::SendLog;
 use crate::transport::srtp::Sealer;
+use std::time::Instant;
+
+/// What the packets of one receiver go through.
+pub(super) struct Outlet<'a> {
+    pub(super) now: Instant,
+    pub(super) sealer: &'a Sealer,
+    /// Of receivers that tell which packets arrived.
+    pub(super) log: Option<&'a mut SendLog>,
+}
+
+impl Outlet<'_> {
+    /// Gives a packet its transport-wide number.
+    #[inline]
+    fn stamp(&self, track: &DownTrack, header: &mut [u8]) {
+        if let Some(log) = self.log.as_deref().filter(|_| track.is_stamped()) {
+            packet::stamp(header, log.number());
+        }
+    }
+
+    /// A packet of this length is sent, if it was stamped under its number.
+    #[inline]
+    fn sent(&mut self, track: &DownTrack, len: usize) {
+        if let Some(log) = self.log.as_deref_mut().filter(|_| track.is_stamped()) {
+            log.sent(self.now, len);
+        }
+    }
+}
 
 /// A payload of nothing but padding (RFC 3550, section 5.1).
 const PADDING: [u8; 4] = [0, 0, 0, 4];
@@ -13,7 +41,24 @@ const PADDING: [u8; 4] = [0, 0, 0, 4];
 /// Writes a packet as one receiver gets it. Returns its length.
 #[inline]
 pub(super) fn seal(
-    sealer: &Sealer,
+    outlet: &mut Outlet<'_>,
+    track: &DownTrack,
+    meta: &Meta,
+    bytes: &[u8],
+    label: &Label,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let len = seal_media(outlet, track, meta, bytes, label, out)?;
+    // What stands for a packet that was left out is the same each time.
+    if !label.edit.is_left_out {
+        outlet.sent(track, len);
+    }
+    Some(len)
+}
+
+#[inline]
+fn seal_media(
+    outlet: &Outlet<'_>,
     track: &DownTrack,
     meta: &Meta,
     bytes: &[u8],
@@ -25,9 +70,11 @@ pub(super) fn seal(
     out.get_mut(..header_len)?.copy_from_slice(header);
     track.patch(out.first_chunk_mut()?, label);
     if !label.edit.is_none() {
-        return seal_edited(sealer, track, meta, payload, label, out);
+        return seal_edited(outlet, track, meta, payload, label, out);
     }
-    sealer
+    outlet.stamp(track, out);
+    outlet
+        .sealer
         .seal_rtp(track.config().ssrc, label.number, header_len, payload, out)
         .ok()
 }
@@ -35,7 +82,8 @@ pub(super) fn seal(
 /// Writes a packet that a receiver lacks as a packet of the repairs' stream (RFC 4588,
 /// section 4). Returns its length.
 pub(super) fn seal_repair(
-    sealer: &Sealer,
+    outlet: &mut Outlet<'_>,
+    track: &DownTrack,
     meta: &Meta,
     bytes: &[u8],
     label: &Label,
@@ -69,14 +117,18 @@ pub(super) fn seal_repair(
             .edit
             .write_header(&meta.part, out.get_mut(..header_len)?);
     }
-    sealer
+    outlet.stamp(track, out);
+    let len = outlet
+        .sealer
         .seal_rtp(repair.rtx.ssrc, repair.number, header_len, repaired, out)
-        .ok()
+        .ok()?;
+    outlet.sent(track, len);
+    Some(len)
 }
 
 /// The same for a packet that differs from the kept one beyond the fixed fields of its header.
 fn seal_edited(
-    sealer: &Sealer,
+    outlet: &Outlet<'_>,
     track: &DownTrack,
     meta: &Meta,
     payload: &[u8],
@@ -84,6 +136,7 @@ fn seal_edited(
     out: &mut [u8; MAX_DATAGRAM],
 ) -> Option<usize> {
     let (ssrc, edit) = (track.config().ssrc, &label.edit);
+    let sealer = outlet.sealer;
     if edit.is_left_out {
         // No extension, padding, no marker.
         out[0] = 0xa0;
@@ -93,6 +146,7 @@ fn seal_edited(
     }
     let header_len = usize::from(meta.header_len);
     edit.write_header(&meta.part, out.get_mut(..header_len)?);
+    outlet.stamp(track, out);
     let sealed = if edit.is_of_payload(&meta.part) {
         let mut copy = [0; SLOT];
         let copy = copy.get_mut(..payload.len())?;

@@ -101,6 +101,7 @@ fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
         rtt: up.peer.as_ref().and_then(|peer| peer.rtt),
         remb: up.remb,
         estimate: None,
+        sent: None,
         remote: up.peer.as_ref().and_then(Peer::remote),
         tracks,
     }
@@ -137,6 +138,7 @@ fn down_stats(down: &DownPeer, ups: &Slab<UpPeer>, estimate: Option<u64>) -> Str
         rtt: down.peer.rtt,
         remb: down.remb,
         estimate,
+        sent: down.send_log.as_ref().map(|log| log.figures()),
         remote: down.peer.remote(),
         tracks,
     }

@@ -8,9 +8,10 @@ use super::sender::level;
 use crate::media::feedback::{Compound, NtpClock, NtpTime, Report, Reports};
 use crate::media::packet::Header;
 use crate::media::rate::Reception;
+use crate::media::twcc::ArrivalLog;
 use crate::media::{Codec, Kind};
 use crate::shard::DownTrackConfig;
-use crate::transport::description::{Extension, Rtx};
+use crate::transport::description::{Extension, ExtensionIds, Rtx};
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub struct ReceiverConfig {
     pub nack: bool,
     /// It takes repairs of pictures as a stream of their own (RFC 4588).
     pub rtx: bool,
+    /// It tells which packets arrived, by transport-wide numbers.
+    pub transport_cc: bool,
     /// How late a packet may be before it is asked for.
     pub patience: Duration,
     /// The round trip that it reckons with before it asks again.
@@ -48,6 +51,7 @@ impl Default for ReceiverConfig {
             video: true,
             nack: true,
             rtx: true,
+            transport_cc: true,
             patience: Duration::from_millis(10),
             rtt: Duration::from_millis(100),
             age: Duration::from_secs(3),
@@ -96,6 +100,7 @@ pub(super) struct Receiver {
     clock: NtpClock,
     tracks: Vec<Track>,
     next_report: Option<Instant>,
+    arrivals: ArrivalLog,
     scratch: Vec<u8>,
 }
 
@@ -138,6 +143,7 @@ impl Receiver {
             clock: NtpClock::new(start, unix),
             tracks,
             next_report: None,
+            arrivals: ArrivalLog::new(now),
             scratch: Vec::new(),
         }
     }
@@ -178,6 +184,19 @@ impl Receiver {
             Err(SrtpError::Crypto) => return false,
         }
         sequence.accept(extended);
+        let mut ids = ExtensionIds::default();
+        ids[Extension::TransportCc as usize] = Extension::TransportCc.own_id();
+        let number = header.extension(data, &ids, Extension::TransportCc);
+        let stamped = self.config.transport_cc
+            && match track.kind {
+                Kind::Audio => !self.config.nack,
+                Kind::Video => track.rtx.is_some(),
+            };
+        match number.and_then(|number| number.first_chunk()) {
+            Some(number) if stamped => self.arrivals.arrived(now, u16::from_be_bytes(*number)),
+            None if !stamped => {}
+            _ => track.report.mislabelled += 1,
+        }
         let times = (self.start, now);
         if !is_repair {
             track.receive(times, &self.config, extended, &header, data, &self.scratch);
@@ -256,6 +275,8 @@ impl Receiver {
                 asked |= compound.pli(own, track.ssrc).is_ok();
             }
         }
+        let told = self.arrivals.write(now, &mut compound, own, own ^ 1);
+        asked |= told.is_ok_and(|told| told);
         let len = compound.len();
         if asked {
             endpoint.send_rtcp(buffer, len, outbox);
@@ -268,7 +289,9 @@ impl Receiver {
             let missing = track.missing.values().map(|missing| missing.due).min();
             [missing, track.keyframe_request]
         });
-        tracks.flatten().chain(self.next_report).min()
+        let arrivals = self.arrivals.next_poll();
+        let others = self.next_report.into_iter().chain(arrivals);
+        tracks.flatten().chain(others).min()
     }
 
     /// It needs a keyframe of every track, now.
@@ -471,7 +494,10 @@ fn clock_rate(kind: Kind) -> u32 {
 
 /// The audio level goes by the server's own id, and nothing else was let through.
 fn is_labelled(header: &Header, data: &[u8], mark: &Mark) -> bool {
-    let mut extensions = header.extensions(data);
+    // Numbers of the transport are looked at elsewhere.
+    let transport = Extension::TransportCc.own_id();
+    let extensions = header.extensions(data);
+    let mut extensions = extensions.filter(|(id, _)| *id != transport);
     let first = extensions.next();
     let own = Extension::AudioLevel.own_id();
     first.is_some_and(|(id, value)| id == own && *value == [level(mark)])

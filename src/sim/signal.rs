@@ -199,6 +199,8 @@ impl World {
                 publisher: 0,
                 ssrc,
                 rtx,
+                // Sound that is sent again must be the same.
+                transport_cc: config.transport_cc && !(config.nack && kind == Kind::Audio),
                 payload_type: match kind {
                     Kind::Audio => AUDIO_TYPE,
                     Kind::Video => VIDEO_TYPE,
@@ -256,6 +258,7 @@ impl World {
                 ssrc,
                 payload_type,
                 rtx,
+                transport_cc: false,
             };
             tracks.push((kind, config));
         }

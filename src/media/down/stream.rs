@@ -27,6 +27,7 @@ pub(super) fn down_config(encodings: &[usize]) -> DownTrackConfig {
         ssrc: 1_000,
         payload_type: 96,
         rtx: None,
+        transport_cc: false,
     }
 }
 

@@ -22,6 +22,7 @@ fn under_another_codec_old_packets_keep_their_label() {
         ssrc: 1_000,
         payload_type: 96,
         rtx: None,
+        transport_cc: false,
     };
     let mut track = DownTrack::new(config, Codec::Vp8);
     assert_eq!(track.forward(now, 0, &packet(70, false), &[]), None);
@@ -45,6 +46,7 @@ fn what_was_counted_under_one_codec_is_not_counted_under_the_next() {
         ssrc: 1_000,
         payload_type: 96,
         rtx: None,
+        transport_cc: false,
     };
     let mut track = DownTrack::new(config, Codec::Vp8);
     let meta = Meta {

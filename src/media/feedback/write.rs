@@ -1,5 +1,6 @@
 //! Writing RTCP into a buffer of the caller.
 
+use super::arrivals::{ArrivalReport, Chunks};
 use super::{FeedbackError, NtpTime, ReceptionReport, SenderInfo, format, packet_type};
 
 /// The number of blocks that fit the count of one report.
@@ -226,6 +227,43 @@ impl<'a> Compound<'a> {
                 body.u32(((ssrcs.len() as u32) << 24) | (exponent << 18) | mantissa)?;
                 ssrcs.iter().try_for_each(|&ssrc| body.u32(ssrc))
             })
+        })
+    }
+
+    /// Tells a sender which of its packets arrived, and when
+    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    ///
+    /// # Errors
+    /// `Full`.
+    pub fn arrivals(
+        &mut self,
+        sender_ssrc: u32,
+        media_ssrc: u32,
+        report: &ArrivalReport<'_>,
+    ) -> Result<(), FeedbackError> {
+        let count = u16::try_from(report.symbols.len()).map_err(|_| FeedbackError::Full)?;
+        self.append(|packets| {
+            packets.packet(
+                format::TRANSPORT_CC,
+                packet_type::TRANSPORT_FEEDBACK,
+                |body| {
+                    body.u32(sender_ssrc)?;
+                    body.u32(media_ssrc)?;
+                    body.u32((u32::from(report.base) << 16) | u32::from(count))?;
+                    body.u32((report.reference << 8) | u32::from(report.message))?;
+                    for chunk in Chunks(report.symbols) {
+                        body.bytes(&chunk.to_be_bytes())?;
+                    }
+                    for &time in report.times {
+                        match u8::try_from(time) {
+                            Ok(small) => body.bytes(&[small])?,
+                            Err(_) => body.bytes(&time.to_be_bytes())?,
+                        }
+                    }
+                    let padding = body.len.wrapping_neg() % 4;
+                    body.bytes([0; 4].get(..padding).unwrap_or_default())
+                },
+            )
         })
     }
 

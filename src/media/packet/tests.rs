@@ -144,6 +144,48 @@ fn long_elements_are_forwarded_in_two_byte_form() {
 }
 
 #[test]
+fn a_transport_wide_number_has_room_in_every_header() {
+    let ids = ids(&[
+        (Extension::DependencyDescriptor, 11),
+        (Extension::AudioLevel, 5),
+    ]);
+    let id = Extension::TransportCc.own_id();
+    let long = [0x5a; 40];
+    let elements: [&[(u8, &[u8])]; 3] = [&[], &[(5, b"\x7f")], &[(11, &long)]];
+    for elements in elements {
+        let packet = reference(
+            if elements.len() == 1 && elements[0].1.len() > 16 {
+                0x1000
+            } else {
+                0xbede
+            },
+            elements,
+            &[],
+            b"",
+        );
+        let header = Header::parse(&packet).unwrap();
+        let mut out = [0xaa; 100];
+        let len = write_forwarded(&header, &packet, &ids, &mut out).unwrap();
+        let before = Header::parse(&out[..len]).unwrap();
+        let others: Vec<_> = before
+            .extensions(&out)
+            .map(|(id, value)| (id, value.to_vec()))
+            .collect();
+        assert_eq!(others.len(), elements.len());
+        stamp(&mut out, 0xabcd);
+        let after = rtc_rtp::header::Header::unmarshal(&mut &out[..len]).unwrap();
+        let all: Vec<_> = after
+            .extensions
+            .iter()
+            .map(|one| (one.id, one.payload.to_vec()))
+            .collect();
+        assert_eq!(all[0], (id, vec![0xab, 0xcd]));
+        assert_eq!(all[1..], others);
+        assert_eq!(Header::parse(&out[..len]).unwrap().len, len);
+    }
+}
+
+#[test]
 fn padding_is_taken_off_and_wrong_padding_leaves_nothing() {
     let mut packet = reference(0, &[], &[], b"abc\0\0\x03");
     packet[0] |= 0x20;

@@ -85,6 +85,7 @@ impl Section {
             ssrc: self.media.ssrc,
             payload_type: self.media.codec.payload_type,
             rtx: self.media.rtx.filter(|_| answer.rtx),
+            transport_cc: answer.feedback.transport_cc,
         }
     }
 }
@@ -118,7 +119,7 @@ fn repair_type(codec: Codec) -> Option<u8> {
     }
 }
 
-/// The extensions of a publisher that are of use beyond its own hop.
+/// The extensions of a publisher that are of use beyond its own hop, and those of the server's.
 pub(super) fn forwarded(track: &PublishedTrack) -> Vec<Extension> {
     let of_use = [
         Extension::AudioLevel,
@@ -129,6 +130,7 @@ pub(super) fn forwarded(track: &PublishedTrack) -> Vec<Extension> {
     of_use
         .into_iter()
         .filter(|extension| track.extensions.contains(extension))
+        .chain([Extension::TransportCc])
         .collect()
 }
 

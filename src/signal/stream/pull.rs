@@ -12,7 +12,7 @@ use crate::media::Codec;
 use crate::net::ShardId;
 use crate::shard::{Command, DownTrackConfig, PeerId};
 use crate::transport::description::{
-    CodecParameters, IceCredentials, LocalTransport, RemoteTransport,
+    CodecParameters, Extension, IceCredentials, LocalTransport, RemoteTransport,
 };
 use crate::transport::peer::Role;
 use crate::transport::sdp::{DownOffer, PullMedia, PullOffer, SdpError};
@@ -112,6 +112,7 @@ fn fitting(
                 ssrc: fit.ssrc,
                 payload_type: fit.codec.payload_type,
                 rtx: fit.rtx,
+                transport_cc: fit.extensions.contains(&Extension::TransportCc),
             });
             taken.push(fit);
         }
@@ -146,6 +147,9 @@ fn arrange(streams: &[Arc<PublishedStream>]) -> (Vec<Arc<PublishedStream>>, Vec<
             media.codec.payload_type = payload_type;
             // Nor is there a payload type for its repairs.
             media.rtx = None;
+            media
+                .extensions
+                .retain(|extension| *extension != Extension::TransportCc);
         }
         sections.push(Carried {
             stream: place(&mut used, stream),

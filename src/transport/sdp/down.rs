@@ -1,10 +1,10 @@
 //! The server's offer to a receiver, and the receiver's answer.
 
 use super::write::{self, Section};
-use super::{SdpError, is_answered, read};
+use super::{SdpError, read};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{
-    CodecParameters, DownMedia, DownMediaAnswer, ExtensionIds, Feedback, LocalTransport,
+    CodecParameters, DownMedia, DownMediaAnswer, Extension, ExtensionIds, Feedback, LocalTransport,
     RemoteTransport, Setup,
 };
 use rtc_sdp::description::media::MediaDescription;
@@ -61,16 +61,20 @@ impl DownOffer {
     }
 }
 
-/// What the server offers to understand of a receiver.
+/// What the server can understand of a receiver. Transport-wide feedback needs its extension too.
 pub(super) fn offered_feedback(kind: Kind) -> Feedback {
     match kind {
-        Kind::Audio => Feedback::default(),
+        Kind::Audio => Feedback {
+            nack: true,
+            transport_cc: true,
+            ..Feedback::default()
+        },
         Kind::Video => Feedback {
             nack: true,
             pli: true,
             fir: true,
             remb: true,
-            transport_cc: false,
+            transport_cc: true,
         },
     }
 }
@@ -93,16 +97,15 @@ fn offer_section(media: &DownMedia, local: &LocalTransport) -> MediaDescription 
                 fmtp: fmtp(&media.codec),
                 ..media.codec.clone()
             },
-            offered_feedback(kind),
+            Feedback {
+                transport_cc: media.extensions.contains(&Extension::TransportCc),
+                ..offered_feedback(kind)
+            },
         );
     if let Some(rtx) = media.rtx {
         section.rtx(&media.codec, rtx.payload_type);
     }
-    for extension in media
-        .extensions
-        .iter()
-        .filter(|extension| is_answered(**extension))
-    {
+    for extension in &media.extensions {
         section.value(
             "extmap",
             format!("{} {}", extension.own_id(), extension.uri()),
@@ -208,6 +211,10 @@ fn answered(
                 answer.extensions[extmap.extension as usize] = extmap.id;
             }
         }
+        let kept = answer.extensions[Extension::TransportCc as usize] != 0;
+        // Sound has no RTX, so what is sent again must be the same.
+        let sound_again = codec.codec.kind() == Kind::Audio && answer.feedback.nack;
+        answer.feedback.transport_cc &= kept && !sound_again;
     }
     Ok(answer)
 }

@@ -150,12 +150,20 @@ impl PullOffer {
         let free = |section: &&Offered| taken.iter().all(|other| other.mid != section.mid);
         self.sections.iter().filter(free).find_map(|section| {
             let payload_type = section.codec_for(published)?.payload_type;
-            let rtx = section
-                .format(payload_type)
+            let format = section.format(payload_type);
+            let rtx = format
                 .filter(|format| format.feedback.nack)
                 .and_then(|format| format.rtx);
             let mut extensions = extensions.to_vec();
             extensions.retain(|extension| section.extensions.contains(extension));
+            // What has transport-wide numbers can only be sent again by RTX.
+            let feedback = format.map_or_else(Feedback::default, |format| format.feedback);
+            let transport_cc = feedback.transport_cc
+                && match published.codec.kind() {
+                    Kind::Audio => !feedback.nack,
+                    Kind::Video => rtx.is_some(),
+                };
+            extensions.retain(|extension| transport_cc || *extension != Extension::TransportCc);
             // RFC 8843, section 10.1.2: in all sections of a bundle, a payload type is the same
             // to the last parameter.
             let same = |other: &&PullMedia| other.codec.payload_type == payload_type;
@@ -269,7 +277,8 @@ impl Offered {
         let theirs = self
             .format(codec.payload_type)
             .map_or_else(Feedback::default, |format| format.feedback);
-        let feedback = offered_feedback(codec.codec.kind()).and(theirs);
+        let mut feedback = offered_feedback(codec.codec.kind()).and(theirs);
+        feedback.transport_cc &= media.extensions.contains(&Extension::TransportCc);
         let codec = CodecParameters {
             fmtp: fmtp(codec),
             ..codec.clone()

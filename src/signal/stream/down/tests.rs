@@ -98,7 +98,8 @@ fn another_track_takes_the_section_with_an_ssrc_of_its_own() {
 #[test]
 fn only_what_reaches_beyond_a_hop_is_offered() {
     let sections = arrange(&[], &stream(), &[vec![1]]);
-    assert_eq!(sections[0].media.extensions, [Extension::VideoOrientation]);
+    let offered = [Extension::VideoOrientation, Extension::TransportCc];
+    assert_eq!(sections[0].media.extensions, offered);
     assert_eq!(sections[0].media.codec.codec.kind(), Kind::Video);
     assert_eq!(sections[0].media.codec.channels, 1);
 }
