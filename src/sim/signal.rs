@@ -258,7 +258,7 @@ impl World {
                 ssrc,
                 payload_type,
                 rtx,
-                transport_cc: false,
+                transport_cc: config.transport_cc && kind == Kind::Video,
             };
             tracks.push((kind, config));
         }

@@ -240,6 +240,11 @@ impl Aimd {
         self.rate as u64
     }
 
+    /// Nothing was found to be too much yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// Of a path that has carried this much for a while.
     pub(super) fn known(rate: f64) -> Self {
         Self {

@@ -3,8 +3,11 @@
 
 use super::encoder::{Encoder, EncodingConfig, FRAME_RATE, Frame, SINGLE, allocate};
 use super::mark::{Mark, NONE, Picture};
-use super::rate::SendRate;
-use crate::media::feedback::{Compound, NtpClock, Report, Reports, SenderInfo};
+use super::rate::{SendRate, Told};
+use crate::media::feedback::{
+    Arrivals, Compound, NtpClock, REFERENCE_TICKS, Report, Reports, SenderInfo, TICK_MICROS,
+};
+use crate::media::seq::extend;
 use crate::media::{Codec, Kind};
 use crate::shard::UpTrackConfig;
 use crate::sim::client::{Endpoint, Outbox, since};
@@ -25,8 +28,13 @@ const MAX_PAYLOAD: usize = 1_150;
 /// Pictures leave this much faster than they are made.
 const PACING: f64 = 2.5;
 /// Bytes of a header as [`Stream::packet`] writes it.
-const HEADER: usize = 12 + 4 + 4;
+const HEADER: usize = 12 + 4 + 8;
+/// Packets that are remembered until it is told that they arrived.
+const SENT: usize = 4_096;
+/// The round trip that it reckons with.
+const RTT: Duration = Duration::from_millis(100);
 const MID_ID: u8 = 4;
+const TRANSPORT_CC_ID: u8 = 5;
 const RID_ID: u8 = 10;
 const AUDIO_LEVEL_ID: u8 = 11;
 /// Sound and its headers, bit/s: what pictures cannot have.
@@ -95,6 +103,10 @@ pub(in crate::sim) struct Publisher {
     encoders: Vec<Encoder>,
     rate: SendRate,
     queue: VecDeque<Queued>,
+    /// The transport-wide number of the next packet.
+    next_number: u64,
+    /// When the last ones were sent, in µs, and their lengths.
+    sent: VecDeque<(i64, usize)>,
     next_paced: Instant,
     next_audio: Option<Instant>,
     next_frame: Option<Instant>,
@@ -154,6 +166,8 @@ impl Publisher {
             encoders,
             rate: SendRate::new(max + AUDIO_RATE),
             queue: VecDeque::new(),
+            next_number: 0,
+            sent: VecDeque::new(),
             next_paced: now,
             next_audio: None,
             next_frame: None,
@@ -184,7 +198,7 @@ impl Publisher {
                     pli: stream.kind == Kind::Video,
                     fir: stream.kind == Kind::Video,
                     remb: stream.kind == Kind::Video,
-                    transport_cc: false,
+                    transport_cc: true,
                 },
             })
             .collect()
@@ -231,10 +245,31 @@ impl Publisher {
                     self.rate.receiver_report(now, blocks);
                 }
                 Ok(Report::Remb { bitrate, .. }) => self.rate.remb(now, bitrate),
+                Ok(Report::TransportCc { body, .. }) => match Arrivals::read(body) {
+                    Some(arrivals) => self.told(now, arrivals),
+                    None => report.bad_rtcp += 1,
+                },
                 Ok(_) => {}
                 Err(_) => report.bad_rtcp += 1,
             }
         }
+    }
+
+    fn told(&mut self, now: Instant, arrivals: Arrivals<'_>) {
+        let reference = i64::from(arrivals.reference()) * REFERENCE_TICKS as i64;
+        let told = arrivals.filter_map(|(number, ticks)| {
+            let number = extend(number, self.next_number);
+            let back = usize::try_from(self.next_number.checked_sub(number)?).ok()?;
+            let (sent, bytes) = *self.sent.get(self.sent.len().checked_sub(back)?)?;
+            let arrived = ticks.map(|ticks| (reference + ticks) * TICK_MICROS as i64);
+            Some(Told {
+                sent,
+                arrived,
+                bytes,
+            })
+        });
+        let told: Vec<_> = told.collect();
+        self.rate.feedback(now, &told, RTT);
     }
 
     fn want_keyframe(&mut self, ssrc: u32) {
@@ -276,7 +311,7 @@ impl Publisher {
         while let Some(at) = self.next_audio.filter(|at| *at <= now) {
             self.next_audio = Some(at + AUDIO_INTERVAL);
             let packet = self.sound(at);
-            self.emit(&packet, endpoint, outbox);
+            self.emit(now, &packet, endpoint, outbox);
         }
         while let Some(at) = self.next_frame.filter(|at| *at <= now) {
             self.next_frame = Some(at + Duration::from_secs(1) / FRAME_RATE as u32);
@@ -297,7 +332,7 @@ impl Publisher {
             let bits = (packet.payload.len() + HEADER + RTP_OVERHEAD) as f64 * 8.0;
             self.next_paced =
                 self.next_paced.max(now) + Duration::from_micros((bits * 1e6 / rate) as u64);
-            self.emit(&packet, endpoint, outbox);
+            self.emit(now, &packet, endpoint, outbox);
         }
         if self.next_report <= now {
             self.next_report += REPORT_INTERVAL;
@@ -381,13 +416,25 @@ impl Publisher {
         }
     }
 
-    fn emit(&mut self, queued: &Queued, endpoint: &mut Endpoint, outbox: &mut Outbox) {
+    fn emit(
+        &mut self,
+        now: Instant,
+        queued: &Queued,
+        endpoint: &mut Endpoint,
+        outbox: &mut Outbox,
+    ) {
         let Some(path) = endpoint.transport.path() else {
             return;
         };
         if let Some(stream) = self.streams.get_mut(queued.stream)
-            && let Some(packet) = stream.seal(endpoint, queued)
+            && let Some(packet) = stream.seal(endpoint, queued, self.next_number as u16)
         {
+            if self.sent.len() == SENT {
+                self.sent.pop_front();
+            }
+            let at = since(self.start, now).as_micros() as i64;
+            self.sent.push_back((at, packet.len()));
+            self.next_number += 1;
             outbox.push((path.remote, packet));
         }
     }
@@ -429,7 +476,7 @@ impl Stream {
         self.timestamp.wrapping_add(ticks as u32)
     }
 
-    fn seal(&mut self, endpoint: &mut Endpoint, queued: &Queued) -> Option<Vec<u8>> {
+    fn seal(&mut self, endpoint: &mut Endpoint, queued: &Queued, number: u16) -> Option<Vec<u8>> {
         let len = HEADER + queued.payload.len() + RTP_OVERHEAD;
         let mut packet = Vec::with_capacity(len);
         let marker = u8::from(queued.marker) << 7;
@@ -437,12 +484,14 @@ impl Stream {
         packet.extend_from_slice(&(self.seqno as u16).to_be_bytes());
         packet.extend_from_slice(&queued.timestamp.to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());
-        packet.extend_from_slice(&[0xbe, 0xde, 0, 1, MID_ID << 4, self.mid]);
+        packet.extend_from_slice(&[0xbe, 0xde, 0, 2, MID_ID << 4, self.mid]);
         match (self.kind, self.rid.as_bytes().first()) {
             (Kind::Audio, _) => packet.extend_from_slice(&[AUDIO_LEVEL_ID << 4, 40]),
             (Kind::Video, Some(rid)) => packet.extend_from_slice(&[RID_ID << 4, *rid]),
             (Kind::Video, None) => packet.extend_from_slice(&[0, 0]),
         }
+        let [high, low] = number.to_be_bytes();
+        packet.extend_from_slice(&[TRANSPORT_CC_ID << 4 | 1, high, low, 0]);
         packet.resize(len, 0);
         let len = endpoint
             .transport
@@ -480,5 +529,6 @@ fn extension_ids() -> ExtensionIds {
     ids[Extension::AudioLevel as usize] = AUDIO_LEVEL_ID;
     ids[Extension::Mid as usize] = MID_ID;
     ids[Extension::Rid as usize] = RID_ID;
+    ids[Extension::TransportCc as usize] = TRANSPORT_CC_ID;
     ids
 }

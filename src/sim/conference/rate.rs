@@ -1,5 +1,7 @@
-//! How much a publishing browser sends: by loss, and no more than it is told.
+//! How much a publishing browser sends: by loss, by delay where it is told when its packets
+//! arrived, and no more than it is told.
 
+use super::gradient::{Aimd, Detector, Meter};
 use crate::media::feedback::ReceptionReport;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,6 +12,22 @@ const MIN: f64 = 30_000.0;
 /// So long after the beginning what the other end allows is taken at its word.
 const START_PHASE: Duration = Duration::from_secs(2);
 
+/// A packet that was told of. Times in µs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) sent: i64,
+    /// `None` if it did not arrive.
+    pub(super) arrived: Option<i64>,
+    pub(super) bytes: usize,
+}
+
+/// What transport-wide feedback shows.
+struct Delay {
+    detector: Detector,
+    meter: Meter,
+    aimd: Aimd,
+}
+
 /// The sending side of libwebrtc's estimation without transport-wide feedback.
 pub(super) struct SendRate {
     rate: f64,
@@ -18,6 +36,7 @@ pub(super) struct SendRate {
     began: Option<Instant>,
     last_rise: Option<Instant>,
     last_fall: Option<Instant>,
+    delay: Option<Delay>,
     /// The highest number of each source at the last report.
     highest: BTreeMap<u32, u32>,
 }
@@ -31,6 +50,7 @@ impl SendRate {
             began: None,
             last_rise: None,
             last_fall: None,
+            delay: None,
             highest: BTreeMap::new(),
         }
     }
@@ -44,8 +64,37 @@ impl SendRate {
         self.rate as u64
     }
 
+    /// Transport-wide feedback arrived.
+    pub(super) fn feedback(&mut self, now: Instant, told: &[Told], rtt: Duration) {
+        let max = self.max as u64;
+        let delay = self.delay.get_or_insert_with(|| Delay {
+            detector: Detector::new(),
+            meter: Meter::default(),
+            aimd: Aimd::new(START as u64, max),
+        });
+        let mut last = None;
+        for packet in told {
+            if let Some(arrived) = packet.arrived {
+                delay.detector.packet(packet.sent, arrived);
+                delay.meter.add(arrived, packet.bytes);
+                last = last.max(Some(arrived));
+            }
+        }
+        let acknowledged = last.and_then(|last| delay.meter.rate(last));
+        delay
+            .aimd
+            .update(now, delay.detector.usage(), acknowledged, rtt);
+        if delay.aimd.is_fresh() {
+            // What a browser finds out by probing.
+            self.rate = self.rate.max(delay.aimd.rate() as f64);
+        }
+        self.cap();
+    }
+
     fn cap(&mut self) {
+        let delay = self.delay.as_ref().map(|delay| delay.aimd.rate() as f64);
         let limit = self.remb.unwrap_or(self.max).min(self.max);
+        let limit = delay.map_or(limit, |delay| limit.min(delay));
         self.rate = self.rate.min(limit).max(MIN);
     }
 

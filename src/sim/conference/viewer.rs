@@ -8,12 +8,13 @@ use crate::media::feedback::{Compound, NtpTime, Report, Reports};
 use crate::media::packet::{Header, without_padding};
 use crate::media::rate::Reception;
 use crate::media::seq::extend_timestamp;
+use crate::media::twcc::ArrivalLog;
 use crate::media::{Codec, Kind};
 use crate::shard::DownTrackConfig;
 use crate::sim::client::{Endpoint, Outbox, since};
 use crate::sim::link::BIN;
 use crate::sim::report::ClientReport;
-use crate::transport::description::Rtx;
+use crate::transport::description::{Extension, ExtensionIds, Rtx};
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -37,8 +38,9 @@ const LEARNING: Duration = Duration::from_secs(5);
 /// What a viewer is like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ViewerConfig {
-    /// It estimates and reports what its path takes (REMB).
-    pub remb: bool,
+    /// It tells which packets arrived when, as browsers do that are offered it, and leaves it to
+    /// the server what to make of that. Otherwise it makes an estimate of its own (REMB).
+    pub transport_cc: bool,
     /// The round trip that it reckons with. A browser that only receives does not measure it.
     pub rtt: Duration,
 }
@@ -46,7 +48,7 @@ pub struct ViewerConfig {
 impl Default for ViewerConfig {
     fn default() -> Self {
         Self {
-            remb: true,
+            transport_cc: true,
             rtt: Duration::from_millis(100),
         }
     }
@@ -127,6 +129,7 @@ pub(in crate::sim) struct Viewer {
     aimd: Option<Aimd>,
     /// The last estimate that was sent, and when.
     remb: Option<(u64, Instant)>,
+    arrivals: ArrivalLog,
     began: Option<Instant>,
     /// The first packet of pictures.
     learning_since: Option<Instant>,
@@ -168,6 +171,7 @@ impl Viewer {
             meter: Meter::default(),
             aimd: None,
             remb: None,
+            arrivals: ArrivalLog::new(now),
             began: None,
             learning_since: None,
             scratch: Vec::new(),
@@ -228,6 +232,9 @@ impl Viewer {
             }
         }
         sequence.accept(number);
+        if let Some(number) = transport_number(&header, data) {
+            self.arrivals.arrived(now, number);
+        }
         let buffer = std::mem::take(&mut self.scratch);
         let payload = without_padding(&header, &buffer);
         if !is_repair {
@@ -405,7 +412,13 @@ impl Viewer {
                 asked |= compound.pli(own, stream.ssrc).is_ok();
             }
         }
-        if self.config.remb
+        if self.config.transport_cc
+            && let Some(media) = self.streams.last().map(|stream| stream.ssrc)
+        {
+            // What does not fit is told of with the next.
+            asked |= self.arrivals.write(now, &mut compound, own, media) == Ok(true);
+        }
+        if !self.config.transport_cc
             && let Some(aimd) = &self.aimd
         {
             let rate = aimd.rate();
@@ -477,6 +490,9 @@ impl Viewer {
             self.stuck_at,
             Some(self.next_estimate),
             missing.map(|at| at.max(self.next_nack)),
+            self.arrivals
+                .next_poll()
+                .filter(|_| self.config.transport_cc),
             frame,
         ]
         .into_iter()
@@ -563,6 +579,14 @@ impl Stream {
         let reported = ((u128::from(ntp.0) * 1_000_000) >> 32) as i64 + after;
         Some(reported - moment.captured)
     }
+}
+
+/// The transport-wide number of a packet, if it has one.
+fn transport_number(header: &Header, data: &[u8]) -> Option<u16> {
+    let mut ids = ExtensionIds::default();
+    ids[Extension::TransportCc as usize] = Extension::TransportCc.own_id();
+    let number = header.extension(data, &ids, Extension::TransportCc)?;
+    Some(u16::from_be_bytes(*number.first_chunk()?))
 }
 
 fn clock_rate(kind: Kind) -> u32 {
