@@ -6,7 +6,7 @@ import {networkInterfaces} from 'node:os';
 
 export class LossyLine {
     /**
-     * @private
+     * @protected
      * @param {import('node:dgram').Socket} near Where the page sends to.
      * @param {number} far The server's port.
      */
@@ -31,7 +31,7 @@ export class LossyLine {
         return new LossyLine(near, far);
     }
 
-    /** @private @param {{address: string, port: number}} from The page. */
+    /** @protected @param {{address: string, port: number}} from The page. */
     line({address, port}) {
         let line = this.lines.get(port);
         if (!line) {
