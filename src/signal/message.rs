@@ -4,7 +4,7 @@ use super::chat::{Chat, ChatOut};
 use super::failure::Failure;
 use super::group_action::GroupAction;
 use super::join::{Join, Joined};
-use super::stream::{AnswerIn, IceIn, OfferIn, OfferOut, Request, RequestStream};
+use super::stream::{AnswerIn, IceIn, OfferIn, OfferOut, Request, RequestStream, Window};
 use super::user_action::UserAction;
 use super::user_message::UserMessageOut;
 use crate::group::{Permissions, User};
@@ -17,7 +17,7 @@ use std::borrow::Cow;
 pub(super) const VERSION: &str = "2";
 
 /// What this server adds to Galène's protocol (`docs/protocol.md`).
-pub(super) const FEATURES: [&str; 3] = ["lobby", "ban", super::speaker::FEATURE];
+pub(super) const FEATURES: [&str; 4] = ["lobby", "ban", super::speaker::FEATURE, "window"];
 
 /// What every message may say, read before the rest.
 #[derive(Debug, Deserialize)]
@@ -33,13 +33,14 @@ pub(super) struct Envelope<'a> {
 }
 
 /// The names of all messages that clients send.
-const TYPES: [&str; 15] = [
+const TYPES: [&str; 16] = [
     "handshake",
     "ping",
     "pong",
     "join",
     "request",
     "requestStream",
+    "window",
     "offer",
     "answer",
     "ice",
@@ -87,6 +88,8 @@ pub(super) enum Incoming {
     Request(Request),
     /// Says what is wanted of one stream.
     RequestStream(RequestStream),
+    /// Says how one stream is shown.
+    Window(Window),
     /// Publishes a stream.
     Offer(OfferIn),
     /// Answers an offer of the server.

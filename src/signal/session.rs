@@ -151,6 +151,10 @@ impl Session {
             Incoming::Join(join) => self.join(join).await,
             Incoming::Request(request) => self.request(request),
             Incoming::RequestStream(request) => self.request_stream(request),
+            Incoming::Window(window) => {
+                self.window(&window);
+                Ok(())
+            }
             Incoming::Offer(offer) => self.offer(offer),
             Incoming::Answer(answer) => self.answer(&answer),
             Incoming::Ice(ice) => self.ice(ice),

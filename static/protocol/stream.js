@@ -195,6 +195,18 @@ export class Stream {
     }
 
     /**
+     * Says how we show a down stream, so that we are sent pictures of that size. Nothing happens if
+     * the server does not understand it, or was not told that we do: see `features`.
+     *
+     * @param {{width: number, height: number, priority?: boolean}} how In pixels of the screen; 0
+     *     by 0 while nobody sees it. `priority` is for what is shown large.
+     */
+    setWindow({width, height, priority = false}) {
+        if (this.sc.serverFeatures.includes('window'))
+            this.sc.send({type: 'window', id: this.id, width, height, priority});
+    }
+
+    /**
      * Calls {@link onstats} every so often.
      *
      * @param {number} ms 0 ends it.

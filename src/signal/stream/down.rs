@@ -339,7 +339,7 @@ impl Session {
     }
 
     /// A stream is shown in another way.
-    fn show(&mut self, id: &str, view: View) {
+    pub(super) fn show(&mut self, id: &str, view: View) {
         if let Some(down) = self.streams.down.get_mut(id)
             && down.view != view
         {

@@ -6,7 +6,7 @@
 //! | `up` | `offer` of a client, `close` |
 //! | `down` | `offer` of the server, `answer`, `renegotiate`, `abort` |
 //! | `pull` | what is received by WHEP |
-//! | `request` | `request`, `requestStream`: which tracks a client wants |
+//! | `request` | `request`, `requestStream`, `window`: which tracks a client wants, and how large |
 //! | `ice` | `ice` |
 
 mod down;
@@ -18,7 +18,7 @@ mod up;
 
 pub(super) use down::{AnswerIn, OfferOut};
 pub(super) use ice::IceIn;
-pub(super) use request::{Request, RequestStream};
+pub(super) use request::{Request, RequestStream, Window};
 pub(super) use up::{Answered, OfferIn};
 
 use super::message::Outgoing;

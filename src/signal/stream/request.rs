@@ -4,6 +4,7 @@ use super::super::failure::Failure;
 use super::super::session::Session;
 use crate::group::PublishedStream;
 use crate::media::Kind;
+use crate::media::layer::View;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,20 @@ pub(in super::super) struct RequestStream {
     id: Option<String>,
     #[serde(default)]
     request: Option<Vec<String>>,
+}
+
+/// `window`: how a client shows a stream.
+#[derive(Debug, Deserialize)]
+pub(in super::super) struct Window {
+    #[serde(default)]
+    id: Option<String>,
+    /// Pixels of the screen, not of the page.
+    #[serde(default)]
+    width: f64,
+    #[serde(default)]
+    height: f64,
+    #[serde(default)]
+    priority: bool,
 }
 
 /// A section of the publisher's offer that is still sent: the indexes of its tracks, which are
@@ -103,6 +118,22 @@ impl Session {
         let stream = Arc::clone(&down.stream);
         self.reconsider(&stream);
         Ok(())
+    }
+
+    /// How the client shows a stream. One that has just ended is no error.
+    pub(in super::super) fn window(&mut self, window: &Window) {
+        let id = window.id.as_deref().unwrap_or_default();
+        let Some(down) = self.streams.down.get(id) else {
+            return;
+        };
+        // What is no number, or negative, becomes 0.
+        let size = (window.width.ceil() as u16, window.height.ceil() as u16);
+        let view = View {
+            window: Some(size),
+            priority: window.priority,
+            ..down.view
+        };
+        self.show(id, view);
     }
 
     /// The sources that this client wants of a stream, and whether the lowest encoding of them.

@@ -11,6 +11,7 @@ import {text} from '../text/text.js';
 import {notify} from './notices.js';
 import {Stage} from './stage.js';
 import {addTileMenu} from './tilemenu.js';
+import {reportWindows} from './windows.js';
 
 /** Mean square of the samples above which somebody is taken to speak. */
 const SPEAKING = 0.0003;
@@ -55,6 +56,7 @@ export class Videos {
                 this.route(tile);
         });
         session.request(REQUESTS[settings.get('receive')]);
+        reportWindows(session, this.stage);
     }
 
     /** @private @param {Stream} stream */
