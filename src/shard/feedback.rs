@@ -77,6 +77,7 @@ fn write_to_publisher(
         tracks,
         own_ssrc,
         remb,
+        next_choice,
         ..
     } = up;
     let peer = peer.as_mut()?;
@@ -120,7 +121,16 @@ fn write_to_publisher(
             asked |= written.is_ok();
         }
     }
-    if regular && let Some(bitrate) = *remb {
+    // Who is sent less than all layers estimates no more than that: it would keep the publisher
+    // from sending the others, of which there is something for everyone.
+    let is_layered = next_choice.is_some()
+        || tracks
+            .iter()
+            .any(|track| track.layers().highest() != (0, 0));
+    if regular
+        && !is_layered
+        && let Some(bitrate) = *remb
+    {
         let mut ssrcs = [0; MAX_REPORTS];
         let mut count = 0;
         for track in tracks.iter().filter(|track| track.config().feedback.remb) {

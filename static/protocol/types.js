@@ -53,6 +53,9 @@
  * @property {string[]} [version]
  * @property {string[]} [features]
  * @property {boolean} [operators]
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {boolean} [priority]
  *
  * @typedef {object} TrackStats The figures of one track, in {@link Stream#stats} by track id.
  * @property {'audio' | 'video'} kind

@@ -14,6 +14,8 @@ const SIMULCAST = [
 ];
 /** The longest time without a picture that is no freeze, ms. */
 const FREEZE = 1_000;
+/** The same where a keyframe of all layers comes between, on a machine that encodes and decodes all. */
+const LAYERED_FREEZE = 2_500;
 
 /** @param {string} codec */
 function group(codec) {
@@ -108,7 +110,7 @@ describe('layers', {timeout: 400_000}, () => {
                 await watcher.evaluate(() => /** @type {any} */ (window).tools.pictures(10));
             }
             const seen = await watcher.evaluate(() => /** @type {any} */ (window).tools.watched());
-            assert.ok(seen.longest < FREEZE, `${seen.longest} ms without a picture`);
+            assert.ok(seen.longest < LAYERED_FREEZE, `${seen.longest} ms without a picture`);
             await sender.close();
             await watcher.close();
         });
