@@ -1,5 +1,6 @@
-/** What the server and operators say besides chat. */
+/** What others say, the server among them. */
 
+/** @import {ChatMessage} from './logic/chatlog.js' */
 /** @import {Session} from './session.js' */
 
 import {displayName} from './logic/names.js';
@@ -10,6 +11,24 @@ import {text} from './text/text.js';
  *     expires?: string}} Ban */
 /** @typedef {{token: string, group?: string, username?: string, permissions?: string[],
  *     expires?: string, issuedBy?: string, issuedAt?: string}} Token An invitation. */
+
+/**
+ * Keeps what is said, and shows captions.
+ *
+ * @param {Session} session
+ * @param {Omit<ChatMessage, 'kind' | 'message' | 'joined'> & {kind: string, message: unknown}} said
+ */
+export function hearChat(session, {kind, message, ...said}) {
+    if (typeof message !== 'string')
+        return;
+    if (kind === 'caption' && !said.history)
+        session.emit('caption', displayName(said.username), message);
+    if (kind !== '' && kind !== 'me')
+        return;
+    const added = session.chatLog.add({...said, kind, message});
+    if (added)
+        session.emit('chat', added);
+}
 
 /**
  * Acts on a privileged message that is not chat.

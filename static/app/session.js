@@ -5,7 +5,7 @@
 /** @import {Kick, Refusal} from './logic/refusal.js' */
 
 import {ServerConnection} from '../protocol.js';
-import {hear} from './hear.js';
+import {hear, hearChat} from './hear.js';
 import {ChatLog} from './logic/chatlog.js';
 import {Emitter} from './logic/emitter.js';
 import {LoginError} from './logic/login.js';
@@ -16,7 +16,6 @@ import {text} from './text/text.js';
 
 /** @typedef {'idle' | 'joining' | 'joined' | 'reconnecting'} State */
 /** @typedef {'info' | 'warning' | 'error'} Level */
-
 
 /**
  * Being in a meeting, from joining to the end of it; knows nothing of the page.
@@ -128,18 +127,8 @@ export class Session extends Emitter {
                 this.joined(kind, permissions, status);
             }
         };
-        sc.onchat = (id, source, dest, name, time, privileged, history, kind, message) => {
-            if (typeof message !== 'string')
-                return;
-            if (kind === 'caption' && !history)
-                this.emit('caption', displayName(name), message);
-            if (kind !== '' && kind !== 'me')
-                return;
-            const added = this.chatLog.add({id, source, dest, username: name, time, privileged,
-                history, kind, message});
-            if (added)
-                this.emit('chat', added);
-        };
+        sc.onchat = (id, source, dest, username, time, privileged, history, kind, message) =>
+            hearChat(this, {id, source, dest, username, time, privileged, history, kind, message});
         sc.onclearchat = (id, userId) => {
             this.chatLog.clear(id, userId);
             this.emit('chatcleared');
