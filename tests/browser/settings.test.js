@@ -23,7 +23,8 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
         let bob;
 
         before(async () => {
-            server = await Server.start(GROUPS);
+            server = await Server.start({...GROUPS, lounge: {...GROUPS['lounge'], users: {
+                recorder: {password: 'recorder-secret', permissions: ['system']}}}});
             [browser, other] = await Promise.all([launch(name), launch('chromium')]);
             ann = await Person.at('Ann', browser);
             bob = await Person.at('Bob', other);
@@ -156,6 +157,19 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             await eva.page.waitForSelector(`${sign}[hidden]`);
             await eva.close();
             line.close();
+        });
+
+        test('that a meeting is recorded is shown for as long as it is', async () => {
+            const sign = '#group-recording';
+            assert.equal(await ann.page.$eval(sign, (one) => one.checkVisibility()), false);
+            // As Galène's recorder: a client of the group with the permission of the system.
+            const recorder = await Person.at('recorder', other);
+            await recorder.join(server.page('lounge'),
+                {password: 'recorder-secret', camera: false, microphone: false});
+            await until('the sign', () => ann.page.$eval(sign, (one) => one.checkVisibility()
+                && one.textContent === 'Recording'));
+            await recorder.close();
+            await until('no sign', () => ann.page.$eval(sign, (one) => !one.checkVisibility()));
         });
 
         test('no page complained', () => {
