@@ -36,10 +36,12 @@ test:
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features otel -- -D warnings
 
 test-rust:
 	cargo test --locked
 	cargo test --locked --bench load
+	cargo test --locked --features otel --test web telemetry
 
 test-client:
 	npm --prefix tests/browser run types

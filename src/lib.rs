@@ -17,6 +17,7 @@
 //! | [`webhook`] | what happens in groups, told to URLs |
 //! | [`config`] | command line and `data/config.json` |
 //! | [`memory`] | what the allocator keeps |
+//! | [`trace`] | what is traced, with the feature `otel` |
 //! | [`server`] | all of these together, started and stopped |
 //!
 //! Invariants:
@@ -37,6 +38,7 @@ pub mod server;
 pub mod shard;
 pub mod signal;
 pub mod sim;
+pub mod trace;
 pub mod transport;
 pub mod web;
 pub mod webhook;

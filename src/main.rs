@@ -1,11 +1,13 @@
 //! The `perikon` server program.
 
 mod service;
+#[cfg(feature = "otel")]
+mod telemetry;
 
 use perikon::Server;
 use perikon::config::{self, Asked, Config, LogFormat};
 use perikon::server::Report;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -31,9 +33,10 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(USAGE, &error),
     };
-    if let Err(error) = start_log(config.log_format) {
-        return fail(USAGE, &error);
-    }
+    let log = match start_log(config.log_format) {
+        Ok(log) => log,
+        Err(error) => return fail(USAGE, &error),
+    };
     allow_many_files();
     perikon::memory::share_heaps();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let code = runtime.block_on(run(config));
     // A lookup or a hash that is still under way need not be waited for.
     runtime.shutdown_background();
+    log.end();
     code
 }
 
@@ -100,13 +104,34 @@ fn allow_many_files() {
     }
 }
 
-fn start_log(format: LogFormat) -> Result<(), String> {
+#[cfg(feature = "otel")]
+use telemetry::Telemetry as Log;
+
+/// The log, which needs no end.
+#[cfg(not(feature = "otel"))]
+struct Log;
+
+#[cfg(not(feature = "otel"))]
+impl Log {
+    fn end(self) {}
+}
+
+fn start_log(format: LogFormat) -> Result<Log, String> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(wanted) if !wanted.trim().is_empty() => {
             EnvFilter::try_new(&wanted).map_err(|error| format!("bad RUST_LOG: {error}"))?
         }
         _ => EnvFilter::new(LOG),
     };
+    begin_log(format, filter)
+}
+
+#[cfg(feature = "otel")]
+use telemetry::start as begin_log;
+
+#[cfg(not(feature = "otel"))]
+fn begin_log(format: LogFormat, filter: EnvFilter) -> Result<Log, String> {
+    use std::io::IsTerminal as _;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
@@ -114,6 +139,7 @@ fn start_log(format: LogFormat) -> Result<(), String> {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     }
+    .map(|()| Log)
     .map_err(|error| format!("cannot start the log: {error}"))
 }
 

@@ -4,9 +4,12 @@ use super::state::State;
 use crate::figures::{Histogram, SLOW};
 use crate::group::{Group, GroupError, JoinError, Newcomer};
 use crate::shard::PeerId;
+use crate::trace;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 /// How often a join led to what.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +46,16 @@ pub(super) struct Figures(Mutex<Inner>);
 #[derive(Debug)]
 struct Inner {
     counted: Counted,
-    offered: HashMap<PeerId, (Instant, Way)>,
+    offered: HashMap<PeerId, Offered>,
+}
+
+/// A peer connection that is not there yet.
+#[derive(Debug)]
+struct Offered {
+    since: Instant,
+    way: Way,
+    /// Ends with it.
+    span: Span,
 }
 
 /// Which way media goes.
@@ -74,14 +86,30 @@ impl Figures {
     }
 
     /// A new peer connection was offered.
-    pub(super) fn offered(&self, peer: PeerId, way: Way) {
-        self.inner().offered.insert(peer, (Instant::now(), way));
+    pub(super) fn offered(&self, peer: PeerId, way: Way, group: &str) {
+        let direction = match way {
+            Way::Up => "in",
+            Way::Down => "out",
+        };
+        let offered = Offered {
+            since: Instant::now(),
+            way,
+            span: trace::span!(
+                parent: None,
+                "negotiate stream",
+                group,
+                direction,
+                connected = Empty
+            ),
+        };
+        self.inner().offered.insert(peer, offered);
     }
 
     /// It is there; only the first time counts, a restart of ICE is another matter.
     pub(super) fn connected(&self, peer: PeerId) {
         let mut inner = self.inner();
-        if let Some((since, way)) = inner.offered.remove(&peer) {
+        if let Some(Offered { since, way, span }) = inner.offered.remove(&peer) {
+            span.record("connected", true);
             let counted = &mut inner.counted;
             match way {
                 Way::Up => &mut counted.connecting_up,
@@ -96,7 +124,9 @@ impl Figures {
     }
 
     pub(super) fn forget(&self, peer: PeerId) {
-        self.inner().offered.remove(&peer);
+        if let Some(offered) = self.inner().offered.remove(&peer) {
+            offered.span.record("connected", false);
+        }
     }
 }
 
@@ -114,7 +144,17 @@ impl State {
     ) -> Result<Arc<Group>, JoinError> {
         let asked = Instant::now();
         let id = newcomer.id.clone();
-        let result = self.registry().join(name, newcomer).await;
+        let span = trace::span!(
+            "join",
+            group = name,
+            otel.status_code = Empty,
+            otel.status_description = Empty
+        );
+        let joining = self.registry().join(name, newcomer);
+        let result = joining.instrument(span.clone()).await;
+        if let Err(refused) = &result {
+            trace::failed(&span, &refused.error);
+        }
         let inside = result.as_ref().map(|group| group.user(&id).is_some());
         let took = asked.elapsed();
         let mut inner = self.figures().inner();

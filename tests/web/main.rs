@@ -11,4 +11,6 @@ mod http_packed;
 mod http_secure;
 mod operations;
 mod support;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod webhooks;

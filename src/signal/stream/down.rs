@@ -321,8 +321,7 @@ impl Session {
             offered: None,
             pending: None,
         };
-        self.follow_peer(down.peer, &stream.id);
-        self.state.figures().offered(down.peer, Way::Down);
+        self.follow_peer(down.peer, &stream.id, Way::Down);
         let command = Command::AddDown {
             peer: down.peer,
             client: self.receives_as,

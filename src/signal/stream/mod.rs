@@ -21,6 +21,7 @@ pub(super) use ice::IceIn;
 pub(super) use request::{Request, RequestStream, Window};
 pub(super) use up::{Answered, OfferIn};
 
+use super::figures::Way;
 use super::message::Outgoing;
 use super::session::Session;
 use super::state::Followed;
@@ -45,9 +46,11 @@ pub(super) struct Streams {
 }
 
 impl Session {
-    /// From now on this client is told what becomes of `peer`, which carries `stream`.
-    fn follow_peer(&self, peer: PeerId, stream: &str) {
+    /// From now on this client is told what becomes of `peer`, which is about to carry `stream`.
+    fn follow_peer(&self, peer: PeerId, stream: &str, way: Way) {
         let group = self.group.as_ref().map(|group| group.name().to_owned());
+        let name = group.as_deref().unwrap_or_default();
+        self.state.figures().offered(peer, way, name);
         let followed = Followed {
             mailbox: Arc::clone(&self.mailbox),
             group: group.unwrap_or_default(),

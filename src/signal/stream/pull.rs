@@ -202,8 +202,7 @@ impl Session {
         let engine = Arc::clone(self.state.engine());
         let (peer, shard) = (engine.new_peer(), engine.place(first.shard));
         let ids: Vec<&str> = plan.streams.iter().map(|one| one.id.as_str()).collect();
-        self.follow_peer(peer, &ids.join(" "));
-        self.state.figures().offered(peer, Way::Down);
+        self.follow_peer(peer, &ids.join(" "), Way::Down);
         let command = Command::AddDown {
             peer,
             client: self.receives_as,

@@ -243,8 +243,7 @@ impl Session {
         // The shard is told before the group: those who are offered the stream name its peer.
         let tracks = stream.configs();
         if is_new {
-            self.follow_peer(peer, id);
-            self.state.figures().offered(peer, Way::Up);
+            self.follow_peer(peer, id, Way::Up);
             let local = stream.local.ice.clone();
             let remote = offer.remote.clone();
             engine.send(

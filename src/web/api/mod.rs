@@ -27,6 +27,7 @@ use super::{address, origin};
 use crate::config::Settings;
 use crate::group::Registry;
 use crate::group::disk::Version;
+use crate::trace;
 use auth::Caller;
 use axum::Extension;
 use axum::body::Body;
@@ -39,6 +40,8 @@ use route::Target;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// One request, before its body is read.
 struct Call {
@@ -76,10 +79,28 @@ pub(super) async fn serve(
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
     };
-    let mut response = match answer(&call, &path, allowed, body).await {
+    let span = trace::span!(
+        parent: None,
+        "HTTP",
+        otel.name = format!("{} {}", call.method, Target::route(&path)),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        http.request.method = call.method.as_str(),
+        http.route = Target::route(&path),
+        http.response.status_code = Empty
+    );
+    let answering = answer(&call, &path, allowed, body);
+    let mut response = match answering.instrument(span.clone()).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        trace::failed(&span, &status);
+    }
+    drop(span);
     let headers = response.headers_mut();
     headers
         .entry(header::CACHE_CONTROL)

@@ -144,6 +144,32 @@ impl Target {
         }
     }
 
+    /// What kind of object a path names, for traces: names may be secret, or too many.
+    pub(super) fn route(path: &str) -> &'static str {
+        let Some(target) = Self::find(path) else {
+            return "unknown";
+        };
+        match target {
+            Self::Stats => ".stats",
+            Self::Drain => ".drain",
+            Self::OpenApi => "openapi.json",
+            Self::Groups => ".groups/",
+            Self::Group(_) => ".groups/{group}",
+            Self::Keys(_) => ".groups/{group}/.keys",
+            Self::Users(_) => ".groups/{group}/.users/",
+            Self::User(..) => ".groups/{group}/.users/{user}",
+            Self::Password(..) => ".groups/{group}/.users/{user}/.password",
+            Self::Tokens(_) => ".groups/{group}/.tokens/",
+            Self::Token(..) => ".groups/{group}/.tokens/{token}",
+            Self::Clients(_) => ".groups/{group}/.clients/",
+            Self::Client(..) => ".groups/{group}/.clients/{client}",
+            Self::Mute(..) => ".groups/{group}/.clients/{client}/.mute",
+            Self::Stream(..) => ".groups/{group}/.clients/{client}/.streams/{stream}",
+            Self::Lock(_) => ".groups/{group}/.lock",
+            Self::UnknownOf(_) => "unknown",
+        }
+    }
+
     /// The methods it answers, `OPTIONS` left out.
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
