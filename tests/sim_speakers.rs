@@ -8,8 +8,9 @@
 
 mod sim_support;
 
-use perikon::shard::{Command, Event, GroupId, PeerId};
-use perikon::sim::{ClientId, LinkConfig, SenderConfig, WorldConfig};
+use perikon::media::layer::View;
+use perikon::shard::{Command, Event, GroupId, PeerId, VoiceLimits};
+use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, VideoConfig, WorldConfig};
 use sim_support::*;
 use std::time::{Duration, Instant};
 
@@ -30,13 +31,18 @@ struct Room {
 
 impl Room {
     fn new(count: usize) -> Self {
+        Self::with(count, VoiceLimits::default())
+    }
+
+    fn with(count: usize, limits: VoiceLimits) -> Self {
         let mut world = seeded(WorldConfig {
             start: Instant::now(),
             seed: 0,
             shards: 1,
         });
+        // Pictures matter where they are withheld.
         let sender = SenderConfig {
-            video: None,
+            video: (limits.pictures > 0).then(VideoConfig::default),
             ..SenderConfig::default()
         };
         let mut people = Vec::new();
@@ -46,7 +52,14 @@ impl Room {
             world.set_level(one, Some(QUIET)).unwrap();
             let peer = world.peer(one).unwrap();
             let group = GroupId(7);
-            world.command(0, Command::Enlist { peer, group });
+            world.command(
+                0,
+                Command::Enlist {
+                    peer,
+                    group,
+                    limits,
+                },
+            );
             people.push(one);
         }
         let levels = vec![QUIET; count];
@@ -99,6 +112,30 @@ impl Room {
                 .collect()
         });
         last.into_iter().next().unwrap_or_default()
+    }
+
+    /// Someone who receives each of them.
+    fn audience(&mut self) -> Vec<ClientId> {
+        let host = self.world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+        let people = self.people.clone();
+        let receive = |one| {
+            let config = ReceiverConfig::default();
+            self.world.subscribe(host, one, config).unwrap()
+        };
+        people.into_iter().map(receive).collect()
+    }
+
+    /// Who is received on this track for so long.
+    fn received(&mut self, audience: &[ClientId], track: usize, time: Duration) -> Vec<usize> {
+        let count = |room: &Self, one: &ClientId| {
+            let report = room.world.client(*one);
+            report.tracks.get(track).map_or(0, |track| track.received)
+        };
+        let before: Vec<u64> = audience.iter().map(|one| count(self, one)).collect();
+        self.wait(time);
+        let all = audience.iter().zip(&before).enumerate();
+        let more = all.filter(|(_, (one, before))| count(self, one) > **before);
+        more.map(|(at, _)| at).collect()
     }
 
     fn told(&self) -> usize {
@@ -176,4 +213,99 @@ fn who_leaves_is_forgotten() {
         room.world.leave(one);
     }
     assert_eq!(room.world.shard_size(0).unwrap().circles, 0);
+}
+
+#[test]
+fn last_n_forwards_the_pictures_of_those_who_spoke_last() {
+    let limits = VoiceLimits {
+        pictures: 2,
+        sounds: 0,
+    };
+    let mut room = Room::with(4, limits);
+    let audience = room.audience();
+    room.wait(secs(2));
+    let second = secs(1);
+    assert_eq!(room.received(&audience, VIDEO, second), [0, 1]);
+    assert_eq!(room.received(&audience, AUDIO, second), [0, 1, 2, 3]);
+    room.level(3, VOICE);
+    room.wait(secs(1));
+    assert_eq!(room.received(&audience, VIDEO, second), [0, 3]);
+    room.level(3, QUIET);
+    room.wait(secs(4));
+    room.level(2, VOICE);
+    room.wait(secs(1));
+    assert_eq!(room.received(&audience, VIDEO, second), [2, 3]);
+    // Who pins somebody sees them nevertheless; the others do not.
+    let other = room.audience();
+    let view = View {
+        priority: true,
+        ..View::default()
+    };
+    let peer = room.world.peer(audience[1]).unwrap();
+    room.world.command(0, Command::ShowDown { peer, view });
+    room.wait(secs(1));
+    assert_eq!(room.received(&audience, VIDEO, second), [1, 2, 3]);
+    assert_eq!(room.received(&other, VIDEO, second), [2, 3]);
+    // The limit is lifted, as by a change of the group file.
+    for one in room.people.clone() {
+        let peer = room.world.peer(one).unwrap();
+        let (group, limits) = (GroupId(7), VoiceLimits::default());
+        room.world.command(
+            0,
+            Command::Enlist {
+                peer,
+                group,
+                limits,
+            },
+        );
+    }
+    room.wait(secs(1));
+    assert_eq!(room.received(&audience, VIDEO, second), [0, 1, 2, 3]);
+    for one in audience {
+        let report = room.world.client(one);
+        let pictures = &report.tracks[VIDEO];
+        assert_eq!(
+            (pictures.jumps, pictures.corrupted, pictures.misnumbered),
+            (0, 0, 0),
+            "the numbers go on where they stopped"
+        );
+    }
+}
+
+#[test]
+fn who_leaves_makes_room() {
+    let limits = VoiceLimits {
+        pictures: 1,
+        sounds: 0,
+    };
+    let mut room = Room::with(2, limits);
+    let audience = room.audience();
+    room.wait(secs(2));
+    assert_eq!(room.received(&audience, VIDEO, secs(1)), [0]);
+    let first = room.people[0];
+    room.world.leave(first);
+    room.wait(secs(1));
+    assert_eq!(room.received(&audience, VIDEO, secs(1)), [1]);
+}
+
+#[test]
+fn of_many_voices_the_loudest_are_heard_from_their_first_words() {
+    let limits = VoiceLimits {
+        pictures: 0,
+        sounds: 2,
+    };
+    let mut room = Room::with(5, limits);
+    let audience = room.audience();
+    room.wait(secs(2));
+    assert_eq!(room.received(&audience, AUDIO, secs(1)).len(), 2);
+    room.level(4, VOICE);
+    let begins = room.received(&audience, AUDIO, millis(400));
+    assert!(begins.contains(&4), "heard at once: {begins:?}");
+    room.level(3, VOICE);
+    room.wait(secs(1));
+    assert_eq!(room.received(&audience, AUDIO, secs(1)), [3, 4]);
+    room.level(0, LOUD);
+    room.wait(secs(1));
+    let heard = room.received(&audience, AUDIO, secs(2));
+    assert!(heard.contains(&0), "the loudest: {heard:?}");
 }

@@ -157,6 +157,13 @@ pub struct Description {
         deserialize_with = "nullable"
     )]
     pub lobby: bool,
+    /// Of how many cameras pictures are forwarded at most, those of who spoke last; 0 or less for
+    /// all. Not Galène's.
+    #[serde(skip_serializing_if = "is_zero", deserialize_with = "nullable")]
+    pub last_n: i64,
+    /// How many voices are forwarded at most, the loudest; 0 or less for all. Not Galène's.
+    #[serde(skip_serializing_if = "is_zero", deserialize_with = "nullable")]
+    pub loudest: i64,
     /// Where the group lives instead.
     #[serde(
         skip_serializing_if = "String::is_empty",

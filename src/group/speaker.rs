@@ -14,6 +14,8 @@ pub struct SpeakingStream {
     pub id: String,
     /// Its publisher speaks now.
     pub speaks: bool,
+    /// Its pictures are withheld (last-N).
+    pub withheld: bool,
 }
 
 /// A name for a new group, as the media engine knows it.
@@ -32,6 +34,7 @@ impl Group {
             Some(SpeakingStream {
                 id: state.streams.values().find(own)?.id.clone(),
                 speaks: speaker.speaks,
+                withheld: speaker.withheld,
             })
         };
         state.speakers = speakers.iter().filter_map(stream).collect();

@@ -39,6 +39,8 @@ pub struct DownTrack {
     below_goal: Option<Instant>,
     view: View,
     aim: Layer,
+    /// The group's limits leave it out.
+    withheld: bool,
     map: SeqMap,
     repairs: Repairs,
     /// No packet was sent with what cannot be sent again under the same number.
@@ -124,6 +126,7 @@ impl DownTrack {
             below_goal: None,
             view: View::default(),
             aim: Layer::TOP,
+            withheld: false,
             run: Run::new(0, config.payload_type),
             last_timestamp: None,
             last: LastPart::default(),
@@ -180,7 +183,7 @@ impl DownTrack {
 
     /// Nothing of the current source was sent yet.
     pub fn is_waiting(&self) -> bool {
-        self.current.is_none() && !self.encodings.is_empty()
+        self.current.is_none() && !self.encodings.is_empty() && !self.withheld
     }
 
     /// The receiver can begin at any packet of this track.

@@ -95,6 +95,11 @@ impl Voice {
         self.speaks
     }
 
+    /// How loud it is now, beyond noise: 0 to 40.
+    pub fn loudness(&self) -> f32 {
+        self.short
+    }
+
     /// How much it has spoken in the last second, 0 to 40.
     pub fn strength(&self) -> f32 {
         self.long

@@ -35,9 +35,13 @@ impl Shard {
             } => {
                 self.update_up(now, peer, restart, tracks);
             }
-            Command::Enlist { peer, group } => {
+            Command::Enlist {
+                peer,
+                group,
+                limits,
+            } => {
                 if let Some((Place::Up(index), _)) = self.find(peer) {
-                    self.enlist(now, index, group);
+                    self.enlist(now, index, group, limits);
                 }
             }
             Command::AddDown {
@@ -242,6 +246,7 @@ impl Shard {
         {
             down.send_log = Some(Box::new(SendLog::new(now)));
         }
+        self.withhold_from(now, index);
         self.begin_tracks(now, index);
     }
 
@@ -317,6 +322,7 @@ impl Shard {
         for track in &mut down.tracks {
             track.show(view);
         }
+        self.withhold_from(now, index);
         self.choose_for(now, index);
     }
 

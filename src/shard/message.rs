@@ -102,6 +102,8 @@ pub enum Command {
         peer: PeerId,
         /// Its group.
         group: GroupId,
+        /// Of the whole group, from now on.
+        limits: VoiceLimits,
     },
     /// A receiver is about to be offered a stream, or has made an offer for one.
     AddDown {
@@ -213,8 +215,28 @@ pub enum RelayMessage {
         /// When that arrived, in the server's time.
         at: NtpTime,
     },
+    /// To a mirror: what of it is not to be forwarded.
+    Withheld(Withheld),
     /// To a mirror: the publisher is gone.
     Gone,
+}
+
+/// What of a group's cameras is forwarded at most; 0 for everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VoiceLimits {
+    /// The pictures of so many, who spoke last: last-N.
+    pub pictures: u16,
+    /// The sound of so many, who are the loudest.
+    pub sounds: u16,
+}
+
+/// What of a publisher is not forwarded for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Withheld {
+    /// Its pictures, but to those who give it priority.
+    pub pictures: bool,
+    /// Its sound.
+    pub sound: bool,
 }
 
 /// What a shard tells.
@@ -242,7 +264,8 @@ pub enum Event {
     Speakers {
         /// Which group.
         group: GroupId,
-        /// Those who have spoken, the latest first: the one to be looked at.
+        /// Those who have spoken, the latest first: the one to be looked at. Then those who have
+        /// not, and whose pictures are withheld.
         speakers: Vec<Speaker>,
     },
     /// For another shard.
@@ -268,6 +291,8 @@ pub struct Speaker {
     pub peer: PeerId,
     /// It speaks now.
     pub speaks: bool,
+    /// Its pictures are forwarded only to those who give them priority (last-N).
+    pub withheld: bool,
 }
 
 /// A snapshot of everything a shard counts.

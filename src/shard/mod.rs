@@ -21,13 +21,14 @@ mod route;
 mod seal;
 mod speaker;
 mod stats;
+mod withhold;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
 pub use figures::{MediaCounts, MediaFigures, PeerFigures, ShardFigures};
 pub use message::{
     ClientId, Command, DownTrackConfig, Event, GroupId, PeerId, RelayMessage, ShardId, ShardStats,
-    Speaker, StreamStats, TrackStats, UpTrackConfig,
+    Speaker, StreamStats, TrackStats, UpTrackConfig, VoiceLimits, Withheld,
 };
 pub use relay::{RelayHeader, Relays};
 pub use stats::ShardSize;

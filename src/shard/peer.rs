@@ -1,6 +1,6 @@
 //! The peers of a shard: who publishes, and who receives.
 
-use super::message::{DownTrackConfig, PeerId, ShardId};
+use super::message::{DownTrackConfig, PeerId, ShardId, Withheld};
 use crate::media::bandwidth::Detector;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
@@ -89,6 +89,8 @@ pub(crate) struct UpPeer {
     pub(crate) remb: Option<u64>,
     /// The circle in which its voice counts, and that.
     pub(crate) voice: Option<(u32, Voice)>,
+    /// What of it is not forwarded.
+    pub(crate) withheld: Withheld,
 }
 
 impl UpPeer {
@@ -107,6 +109,7 @@ impl UpPeer {
             own_ssrc: id.0 as u32 | 1,
             remb: None,
             voice: None,
+            withheld: Withheld::default(),
         }
     }
 

@@ -231,7 +231,9 @@ impl Shard {
             .iter()
             .map(|track| track.config().clone())
             .collect();
+        let withheld = up.withheld;
         self.tell_mirrors(index, || RelayMessage::Tracks(tracks.clone()));
+        self.tell_mirrors(index, || RelayMessage::Withheld(withheld));
     }
 
     pub(super) fn handle_relay_message(
@@ -285,6 +287,7 @@ impl Shard {
                     track.sender_report(now, info);
                 }
             }
+            RelayMessage::Withheld(withheld) => self.set_withheld(now, index, withheld),
             RelayMessage::Gone => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.tracks.clear();

@@ -1,8 +1,9 @@
 //! Who speaks: the publishers of a group whose voices are compared.
 
 use super::Shard;
-use super::message::{Event, GroupId, PeerId, Speaker};
+use super::message::{Event, GroupId, PeerId, Speaker, VoiceLimits};
 use super::peer::{Place, UpPeer};
+use super::withhold::Selection;
 use crate::media::voice::Voice;
 use ahash::RandomState;
 use slab::Slab;
@@ -11,8 +12,14 @@ use std::time::{Duration, Instant};
 
 /// How often voices are compared.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// … and sooner when someone begins to speak who is not heard.
+const SOON: Duration = Duration::from_millis(40);
+/// So loud is someone who speaks; see [`Voice::loudness`].
+const LOUD: f32 = 4.0;
 /// Someone else takes over who has spoken this much more …
 const LOUDER: f32 = 6.0;
+/// … and does not fall back below this, between words …
+const STILL_LOUDER: f32 = 2.0;
 /// … for so long.
 const TAKES_OVER: Duration = Duration::from_millis(600);
 /// How many are remembered that spoke before.
@@ -30,7 +37,10 @@ struct Circle {
     challenger: Option<(PeerId, Instant)>,
     /// What was told last.
     told: Vec<Speaker>,
+    compared: Instant,
     next: Instant,
+    /// What of it is forwarded.
+    selection: Selection,
 }
 
 /// All groups with voices.
@@ -62,7 +72,9 @@ impl Circles {
                 order: Vec::new(),
                 challenger: None,
                 told: Vec::new(),
+                compared: now,
                 next: now,
+                selection: Selection::default(),
             }) as u32
         });
         if let Some(circle) = self.circles.get_mut(index as usize)
@@ -104,8 +116,9 @@ impl Circle {
         }
     }
 
-    /// Compares the voices. Returns what is to be told, if that has changed.
-    fn compare(&mut self, now: Instant, ups: &mut Slab<UpPeer>) -> Option<Event> {
+    /// Compares the voices.
+    fn compare(&mut self, now: Instant, ups: &mut Slab<UpPeer>) {
+        self.compared = now;
         self.next = now + INTERVAL;
         let mut strongest: Option<(PeerId, f32)> = None;
         let mut first: Option<(bool, f32)> = None;
@@ -130,7 +143,9 @@ impl Circle {
             // No one to interrupt.
             (None | Some((false, _)), Some((id, _))) => Some((id, true)),
             (Some((true, own)), Some((id, strength))) => {
-                (strength > own + LOUDER).then_some((id, false))
+                let is_challenger = self.challenger.is_some_and(|(other, _)| other == id);
+                let louder = if is_challenger { STILL_LOUDER } else { LOUDER };
+                (strength > own + louder).then_some((id, false))
             }
         };
         self.challenger = challenger.and_then(|(id, at_once)| {
@@ -146,21 +161,27 @@ impl Circle {
             }
             Some((id, since))
         });
-        self.tell(ups)
     }
 
+    /// What is to be told, if that has changed.
     fn tell(&mut self, ups: &Slab<UpPeer>) -> Option<Event> {
-        let speaks = |peer: PeerId| {
-            self.members
-                .iter()
-                .filter_map(|member| ups.get(*member as usize))
-                .find(|up| up.id == peer)
-                .is_some_and(UpPeer::speaks)
+        let members = self
+            .members
+            .iter()
+            .filter_map(|member| ups.get(*member as usize));
+        let told = |up: &UpPeer| Speaker {
+            peer: up.id,
+            speaks: up.speaks(),
+            withheld: up.withheld.pictures,
         };
-        let now = self.order.iter().map(|peer| Speaker {
-            peer: *peer,
-            speaks: speaks(*peer),
+        let spoke = self.order.iter().filter_map(|peer| {
+            let mut members = members.clone();
+            members.find(|up| up.id == *peer).map(told)
         });
+        let others = members
+            .clone()
+            .filter(|up| up.withheld.pictures && !self.order.contains(&up.id));
+        let now = spoke.chain(others.map(told));
         if now.clone().eq(self.told.iter().copied()) {
             return None;
         }
@@ -181,14 +202,23 @@ impl UpPeer {
 
 impl Shard {
     /// A publisher's voice counts in a group from now on.
-    pub(super) fn enlist(&mut self, now: Instant, index: u32, group: GroupId) {
+    pub(super) fn enlist(&mut self, now: Instant, index: u32, group: GroupId, limits: VoiceLimits) {
         let Some(up) = self.ups.get_mut(index as usize) else {
             return;
         };
-        if up.voice.is_none() {
-            let circle = self.circles.enlist(now, group, index);
-            up.voice = Some((circle, Voice::new(now)));
+        let circle = match up.voice {
+            Some((circle, _)) => circle,
+            None => {
+                let circle = self.circles.enlist(now, group, index);
+                up.voice = Some((circle, Voice::new(now)));
+                circle
+            }
+        };
+        if let Some(circle) = self.circles.circles.get_mut(circle as usize) {
+            circle.selection.limits = limits;
+            circle.next = now;
         }
+        self.compare_voices(now, circle);
     }
 
     /// A publisher is gone.
@@ -208,6 +238,10 @@ impl Shard {
         if let Some((circle, voice)) = &mut up.voice {
             let circle = *circle;
             voice.hear(now, level & 0x7f);
+            let begins = up.withheld.sound && voice.loudness() > LOUD;
+            if begins && let Some(circle) = self.circles.circles.get_mut(circle as usize) {
+                circle.next = circle.next.min(circle.compared + SOON);
+            }
             self.compare_voices(now, circle);
         }
     }
@@ -223,13 +257,23 @@ impl Shard {
     }
 
     fn compare_voices(&mut self, now: Instant, circle: u32) {
-        let Some(circle) = self.circles.circles.get_mut(circle as usize) else {
+        let Some(compared) = self.circles.circles.get_mut(circle as usize) else {
             return;
         };
-        if now >= circle.next
-            && let Some(event) = circle.compare(now, &mut self.ups)
+        if now < compared.next {
+            return;
+        }
+        compared.compare(now, &mut self.ups);
+        compared
+            .selection
+            .select(&compared.members, &compared.order, &self.ups);
+        while let Some(circle) = self.circles.circles.get_mut(circle as usize)
+            && let Some((up, withheld)) = circle.selection.take_change()
         {
-            self.events.push_back(event);
+            self.set_withheld(now, up, withheld);
+        }
+        if let Some(circle) = self.circles.circles.get_mut(circle as usize) {
+            self.events.extend(circle.tell(&self.ups));
         }
     }
 }

@@ -70,5 +70,6 @@ impl Session {
         if !membership.permissions.has("present") {
             self.abort_published();
         }
+        self.update_limits();
     }
 }

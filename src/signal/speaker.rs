@@ -6,10 +6,20 @@ use super::state::State;
 use super::user_message::UserMessageOut;
 use crate::group::SpeakingStream;
 use crate::shard::Speaker;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 /// What a client names that wants to be told.
 pub(super) const FEATURE: &str = "speakers";
+
+/// A stream of the list.
+#[derive(Debug, Serialize)]
+struct SpeakerOut<'a> {
+    id: &'a str,
+    speaks: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    withheld: bool,
+}
 
 impl Session {
     /// Tells who has spoken, the latest first, to those who understand it.
@@ -19,7 +29,13 @@ impl Session {
         }
         let value = speakers
             .iter()
-            .map(|speaker| json!({"id": speaker.id, "speaks": speaker.speaks}));
+            .map(|speaker| SpeakerOut {
+                id: &speaker.id,
+                speaks: speaker.speaks,
+                withheld: speaker.withheld,
+            })
+            // Only texts: it cannot fail.
+            .map(|speaker| serde_json::to_value(speaker).unwrap_or_default());
         let value = Value::Array(value.collect());
         let id = self.id.clone();
         self.send(&Outgoing::UserMessage(UserMessageOut {

@@ -9,6 +9,7 @@ import {text} from './text/text.js';
 /** @typedef {{id: string, username: string, since: string}} Waiting Somebody in the waiting room. */
 /** @typedef {{id: string, username?: string, address?: string, message?: string, by?: string,
  *     expires?: string}} Ban */
+/** @typedef {{id: string, speaks: boolean, withheld?: boolean}} Speaker A stream of who spoke. */
 /** @typedef {{token: string, group?: string, username?: string, permissions?: string[],
  *     expires?: string, issuedBy?: string, issuedAt?: string}} Token An invitation. */
 

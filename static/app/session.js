@@ -1,7 +1,7 @@
 /** @import {Credentials, GroupStatus, MediaRequest} from '../protocol/types.js' */
 /** @import {Stream, TransferredFile} from '../protocol.js' */
 /** @import {ChatMessage} from './logic/chatlog.js' */
-/** @import {Ban, Token, Waiting} from './hear.js' */
+/** @import {Ban, Speaker, Token, Waiting} from './hear.js' */
 /** @import {Kick, Refusal} from './logic/refusal.js' */
 
 import {ServerConnection} from '../protocol.js';
@@ -26,7 +26,7 @@ import {text} from './text/text.js';
  *     refused: [Refusal],
  *     waiting: [message: string],
  *     lobby: [Waiting[]],
- *     speakers: [{id: string, speaks: boolean}[]],
+ *     speakers: [Speaker[]],
  *     token: [message: any, error: string],
  *     tokens: [Token[], error: string],
  *     ban: [Ban],

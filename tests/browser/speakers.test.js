@@ -51,7 +51,7 @@ describe('speakers', {timeout: 200_000}, () => {
         folder = await mkdtemp(join(tmpdir(), 'perikon-speech-'));
         const file = join(folder, 'speech.wav');
         await writeFile(file, speech());
-        server = await Server.start(GROUPS);
+        server = await Server.start({...GROUPS, large: {...GROUPS['lounge'], 'last-n': 1}});
         browsers = await Promise.all([
             launch('chromium', [`--use-file-for-fake-audio-capture=${file}`]), launch('firefox')]);
     });
@@ -85,5 +85,29 @@ describe('speakers', {timeout: 200_000}, () => {
         await zoe.page.waitForFunction(() =>
             !document.querySelector('.tile[aria-label="Ben"]')?.classList.contains('speaking'));
         await large('Ben', 'Ann');
+        await Promise.all([ann, ben, zoe].map((one) => one.close()));
+    });
+
+    test('in a large group only who spoke last is seen, and who is pinned', async () => {
+        const [chromium, firefox] = /** @type {[any, any]} */ (browsers);
+        const [ann, ben] = [await Person.at('Ann', chromium), await Person.at('Ben', chromium)];
+        const zoe = await Person.at('Zoe', firefox);
+        await ann.join(server.page('large'));
+        await ben.join(server.page('large'), {microphone: false});
+        await zoe.join(server.page('large'), {microphone: false, camera: false});
+        const shown = (/** @type {string} */ who, /** @type {boolean} */ seen) => zoe.page.waitForSelector(
+            `.tile[aria-label="${who}"]${seen ? '.has-video' : ':not(.has-video)'}`);
+        await shown('Ann', true);
+        await shown('Ben', false);
+        await ann.page.click('#control-mic');
+        await ben.page.click('#control-mic');
+        await shown('Ben', true);
+        await shown('Ann', false);
+        await zoe.tileMenu('Ann', 'Pin');
+        await shown('Ann', true);
+        await until('Ann moves', async () => (await zoe.look('Ann'))?.visible);
+        await zoe.tileMenu('Ann', 'Unpin');
+        await shown('Ann', false);
+        await Promise.all([ann, ben, zoe].map((one) => one.close()));
     });
 });

@@ -14,11 +14,15 @@ impl Server {
     }
 
     /// The engine's word on who speaks.
-    fn speakers(&self, speakers: &[(PeerId, bool)]) {
+    fn speakers(&self, speakers: &[(PeerId, bool, bool)]) {
         let group = self.state.registry().get("g").unwrap().id();
         let speakers = speakers
             .iter()
-            .map(|&(peer, speaks)| Speaker { peer, speaks })
+            .map(|&(peer, speaks, withheld)| Speaker {
+                peer,
+                speaks,
+                withheld,
+            })
             .collect();
         let event = Event::Speakers { group, speakers };
         self.events.send((ShardId(0), event)).unwrap();
@@ -59,11 +63,11 @@ async fn who_understands_is_told_who_speaks() {
     alice.settle().await;
     bob.settle().await;
     let (a, b) = (server.peer("camera-a"), server.peer("camera-b"));
-    server.speakers(&[(b, true)]);
+    server.speakers(&[(b, true, false)]);
     let speaks = json!([{"id": "camera-b", "speaks": true}]);
     assert_eq!(carol.until(is_speakers).await, told("c", &speaks));
-    server.speakers(&[(a, true), (b, false)]);
-    let both = json!([{"id": "camera-a", "speaks": true}, {"id": "camera-b", "speaks": false}]);
+    server.speakers(&[(a, true, false), (b, false, true)]);
+    let both = json!([{"id": "camera-a", "speaks": true}, {"id": "camera-b", "speaks": false, "withheld": true}]);
     assert_eq!(carol.until(is_speakers).await, told("c", &both));
     // Who comes later knows it at once; who does not understand it is never told.
     let mut dave = server.listener("d").await;
@@ -77,6 +81,6 @@ async fn who_understands_is_told_who_speaks() {
     alice.send(json!({"type": "close", "id": "camera-a"})).await;
     alice.settle().await;
     let mut erin = server.listener("e").await;
-    let rest = json!([{"id": "camera-b", "speaks": false}]);
+    let rest = json!([{"id": "camera-b", "speaks": false, "withheld": true}]);
     assert_eq!(erin.until(is_speakers).await, told("e", &rest));
 }

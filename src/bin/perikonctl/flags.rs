@@ -56,7 +56,7 @@ const fn field(flag: &'static str, name: &'static str, kind: Kind, help: &'stati
 }
 
 /// The fields of a group description that have flags (`galene.md`, "Group description reference").
-pub(crate) const FIELDS: [Field; 20] = [
+pub(crate) const FIELDS: [Field; 22] = [
     field(
         "display-name",
         "displayName",
@@ -93,6 +93,18 @@ pub(crate) const FIELDS: [Field; 20] = [
         "max-clients",
         Kind::Number,
         "How many may be inside",
+    ),
+    field(
+        "last-n",
+        "last-n",
+        Kind::Number,
+        "Pictures of how many who spoke last are shown",
+    ),
+    field(
+        "loudest",
+        "loudest",
+        Kind::Number,
+        "How many voices are heard at a time",
     ),
     field(
         "max-history-age",

@@ -44,7 +44,7 @@ impl fmt::Display for Remark {
 }
 
 /// Every field of a group file.
-pub(super) const FIELDS: [&str; 28] = [
+pub(super) const FIELDS: [&str; 30] = [
     "users",
     "wildcard-user",
     "fallback-users",
@@ -68,6 +68,8 @@ pub(super) const FIELDS: [&str; 28] = [
     "autolock",
     "autokick",
     "lobby",
+    "last-n",
+    "loudest",
     "redirect",
     "codecs",
     "op",

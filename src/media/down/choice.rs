@@ -42,6 +42,16 @@ impl DownTrack {
         self.aim = rung.layer();
     }
 
+    /// Sends nothing from now on, or does again from where it can begin. True if that is new.
+    pub fn withhold(&mut self, withheld: bool) -> bool {
+        let changes = self.withheld != withheld;
+        self.withheld = withheld;
+        if withheld {
+            self.current = None;
+        }
+        changes
+    }
+
     /// The receiver may get all it asks for.
     pub fn aim_at_top(&mut self) {
         self.aim = Layer::TOP;
@@ -66,6 +76,7 @@ impl DownTrack {
     pub(super) fn awaits(&self, up_track: u16) -> bool {
         match self.current {
             Some(_) => self.wanted == Some(up_track),
+            None if self.withheld => false,
             // Whatever comes first that is not too much.
             None => {
                 let rank = self.rank(up_track);

@@ -8,6 +8,7 @@
 //! | `pull` | what is received by WHEP |
 //! | `request` | `request`, `requestStream`, `window`: which tracks a client wants, and how large |
 //! | `ice` | `ice` |
+//! | `voice` | whose voices count, and how many are forwarded |
 
 mod down;
 mod ice;
@@ -15,6 +16,7 @@ mod local;
 mod pull;
 mod request;
 mod up;
+mod voice;
 
 pub(super) use down::{AnswerIn, OfferOut};
 pub(super) use ice::IceIn;

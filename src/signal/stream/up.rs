@@ -49,7 +49,7 @@ pub(in super::super) struct Answered {
 pub(super) struct UpStream {
     pub(super) peer: PeerId,
     pub(super) shard: ShardId,
-    label: String,
+    pub(super) label: String,
     local: LocalTransport,
     /// What the last offer said of the other end.
     remote: RemoteTransport,
@@ -255,8 +255,7 @@ impl Session {
                     tracks,
                 },
             );
-            let group = group.id();
-            engine.send(shard, Command::Enlist { peer, group });
+            self.enlist(peer, shard, &stream.label);
         } else {
             engine.send(
                 shard,

@@ -19,6 +19,8 @@ export class Tile {
         this.large = screen || played || !!film;
         this.film = film ?? null;
         this.pinned = false;
+        /** The server leaves its pictures out, but for those who pin it. */
+        this.withheld = false;
         /** When it spoke last, ms. */
         this.spoke = 0;
         this.turned = 0;
@@ -105,6 +107,7 @@ export class Tile {
             return;
         const stream = this.video.srcObject;
         const pictures = stream instanceof MediaStream && this.video.videoWidth > 0
+            && (!this.withheld || this.pinned)
             && stream.getVideoTracks().some(({muted, readyState}) => !muted && readyState === 'live');
         this.element.classList.toggle('has-video', pictures);
     }
@@ -128,6 +131,15 @@ export class Tile {
     setPinned(pinned) {
         this.pinned = pinned;
         this.pinSign.hidden = !pinned;
+        this.update();
+    }
+
+    /** @param {boolean} withheld */
+    setWithheld(withheld) {
+        if (this.withheld !== withheld) {
+            this.withheld = withheld;
+            this.update();
+        }
     }
 
     /** @param {boolean} mirrored Only our own face is. */

@@ -1,4 +1,5 @@
 /** @import {Session} from '../session.js' */
+/** @import {Speaker} from '../hear.js' */
 /** @import {LocalMedia} from '../media/local.js' */
 /** @import {Stream} from '../../protocol.js' */
 /** @import {TrackStats} from '../../protocol/types.js' */
@@ -29,6 +30,8 @@ export class Videos {
         this.session = session;
         this.media = media;
         this.stage = new Stage();
+        /** @private @type {Speaker[]} */
+        this.speakers = [];
         /** Tiles of streams that went with the connection, by key: whose, and which.
          * @private @type {Map<string, string>} */
         this.lost = new Map();
@@ -72,6 +75,7 @@ export class Videos {
             this.route(tile);
         }
         stream.userdata['tile'] = tile;
+        this.withhold(stream);
         stream.ondowntrack = (track, _transceiver, media) => {
             track.onunmute = track.onmute = track.onended = () => {
                 tile.update();
@@ -120,16 +124,26 @@ export class Videos {
         tile.setPoor(tracks.some(({loss}) => (loss ?? 0) > POOR_LOSS));
     }
 
-    /** @private @param {{id: string, speaks: boolean}[]} speakers The latest first. */
+    /** @private @param {Speaker[]} speakers The latest first. */
     heard(speakers) {
         const {down} = this.session.connection;
+        this.speakers = speakers;
+        for (const stream of Object.values(down))
+            this.withhold(stream);
         const others = speakers.filter(({id}) => id in down);
         const speaking = others.filter(({speaks}) => speaks);
-        for (const {id} of speaking.length > 0 ? speaking.reverse() : others.slice(0, 1)) {
+        const last = others.filter(({withheld}) => !withheld).slice(0, 1);
+        for (const {id} of speaking.length > 0 ? speaking.reverse() : last) {
             const key = down[id]?.localId;
             if (key)
                 this.stage.spoke(key);
         }
+    }
+
+    /** @private @param {Stream} stream Its pictures may be left out: a still one would deceive. */
+    withhold(stream) {
+        const withheld = this.speakers.some((one) => one.id === stream.id && one.withheld);
+        stream.userdata['tile']?.setWithheld(withheld);
     }
 
     /** @private @param {Tile} tile Its sound goes to the chosen device. */

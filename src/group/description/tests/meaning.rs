@@ -96,6 +96,8 @@ fn file() -> impl Strategy<Value = Value> {
         ("autolock", flag()),
         ("autokick", flag()),
         ("lobby", flag()),
+        ("last-n", number()),
+        ("loudest", number()),
         ("redirect", text()),
         ("codecs", codecs),
         ("op", patterns()),
