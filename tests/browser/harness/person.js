@@ -113,6 +113,30 @@ export class Person {
         await this.choose(`.tile[aria-label="${label}"] .tile-menu`, item);
     }
 
+    /**
+     * Chooses a file when the page asks for one.
+     *
+     * @param {string} path
+     * @param {() => Promise<void>} act What makes the page ask.
+     */
+    async giveFile(path, act) {
+        const {page} = this;
+        if (!/firefox/i.test(await page.browser().version())) {
+            const chooser = page.waitForFileChooser();
+            await act();
+            await (await chooser).accept([path]);
+            return;
+        }
+        // Of the windows for files that Firefox opens, puppeteer hears of the first only.
+        await page.$eval('#file-input', (input) => {
+            /** @type {HTMLInputElement} */ (input).click = () => {};
+        });
+        await act();
+        const input = await page.$('#file-input');
+        await /** @type {import('puppeteer-core').ElementHandle<HTMLInputElement>} */ (input)
+            .uploadFile(path);
+    }
+
     /** @param {string} command Typed into the chat. */
     async type(command) {
         await this.openPanel('chat');
