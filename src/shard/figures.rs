@@ -73,6 +73,7 @@ pub struct MediaCounts {
     pub repaired: u64,
     pub keyframes: u64,
     pub keyframe_requests: u64,
+    pub switches: u64,
 }
 
 impl AddAssign for MediaCounts {
@@ -84,6 +85,7 @@ impl AddAssign for MediaCounts {
         self.repaired += other.repaired;
         self.keyframes += other.keyframes;
         self.keyframe_requests += other.keyframe_requests;
+        self.switches += other.switches;
     }
 }
 
@@ -98,6 +100,7 @@ impl MediaCounts {
             repaired: loss.recovered,
             keyframes: figures.keyframes,
             keyframe_requests: track.keyframe_requests().sent(),
+            switches: 0,
         }
     }
 
@@ -110,6 +113,7 @@ impl MediaCounts {
             repaired,
             keyframes,
             keyframe_requests,
+            switches,
             ..
         } = track.figures_of_codec();
         Self {
@@ -120,6 +124,7 @@ impl MediaCounts {
             repaired,
             keyframes,
             keyframe_requests,
+            switches,
         }
     }
 }

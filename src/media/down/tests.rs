@@ -388,3 +388,90 @@ proptest! {
         prop_assert!(!scene.decoder.shown.is_empty());
     }
 }
+
+/// Real packets, kept by a track: their numbers, in order.
+fn capture(name: &str, codec: Codec) -> (UpTrack, Vec<u64>) {
+    use crate::media::packet::{Header, write_forwarded};
+    use crate::transport::description::{Extension, ExtensionIds};
+    let path = format!("{}/tests/fixtures/rtp/{name}", env!("CARGO_MANIFEST_DIR"));
+    let truth = std::fs::read(format!("{path}.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_slice(&truth).unwrap();
+    let mut ids = ExtensionIds::default();
+    let id = truth["extension"].as_u64().unwrap_or(0);
+    ids[Extension::DependencyDescriptor as usize] = id as u8;
+    let bytes = std::fs::read(format!("{path}.rtp")).unwrap();
+    let now = Instant::now();
+    let mut track = UpTrack::new(now, up_config("x", codec));
+    let mut numbers = Vec::new();
+    let mut rest = bytes.as_slice();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let (packet, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+        rest = after;
+        let header = Header::parse(packet).unwrap();
+        let mut kept = [0; crate::media::cache::SLOT];
+        let header_len = write_forwarded(&header, packet, &ids, &mut kept).unwrap();
+        let payload = &packet[header.len..];
+        let len = header_len + payload.len();
+        kept[header_len..len].copy_from_slice(payload);
+        let number = 100_000 + numbers.len() as u64;
+        let timestamp = header.timestamp;
+        track
+            .keep(now, &header, number, timestamp, header_len, &kept[..len])
+            .unwrap();
+        numbers.push(number);
+    }
+    // What was not overwritten.
+    numbers.retain(|number| track.packet(*number).is_some());
+    (track, numbers)
+}
+
+/// Real pictures with layers: what is left of them is whole, and each picture ends once.
+#[test]
+fn what_is_left_of_real_pictures_is_whole() {
+    for (name, codec, max_sid) in [
+        ("vp8-chromium-l1t3", Codec::Vp8, 0),
+        ("vp9-chromium-l1t3", Codec::Vp9, 0),
+        ("vp9-chromium-l3t3", Codec::Vp9, 2),
+        ("vp9-chromium-l3t3-key", Codec::Vp9, 2),
+        ("av1-chromium-l1t3", Codec::Av1, 0),
+        ("av1-chromium-l3t3-key", Codec::Av1, 2),
+    ] {
+        let (up, numbers) = capture(name, codec);
+        let ups = [up];
+        assert_eq!(ups[0].layers().highest(), (max_sid, 2), "{name}");
+        for (sid, tid) in [(0, 0), (0, 1), (0, 2), (1, 2), (max_sid, 1), (2, 2)] {
+            let who = format!("{name} up to {sid}, {tid}");
+            let mut down = DownTrack::new(down_config(&[0]), codec);
+            down.aim(&Rung {
+                encoding: 0,
+                sid,
+                tid,
+                bitrate: 0,
+            });
+            down.choose(Instant::now(), &ups);
+            let mut sent: Vec<(u16, bool, u32, Meta)> = Vec::new();
+            let mut wanted = 0;
+            let mut began = false;
+            for number in &numbers {
+                let (meta, bytes) = ups[0].packet(*number).unwrap();
+                began |= meta.keyframe;
+                wanted += usize::from(began && meta.part.sid <= sid && meta.part.tid <= tid);
+                let label = down.forward(Instant::now(), 0, meta, &ups);
+                if let Some(label) = label {
+                    let packet = written(&label, meta, bytes);
+                    let header = crate::media::packet::Header::parse(&packet).unwrap();
+                    sent.push((header.seqno, header.marker, header.timestamp, *meta));
+                }
+            }
+            assert_eq!(sent.len(), wanted, "{who}");
+            assert!(sent.len() > 3, "{who}: {}", sent.len());
+            for pair in sent.windows(2) {
+                let [(number, ends, timestamp, _), (next, _, later, _)] = pair else {
+                    unreachable!();
+                };
+                assert_eq!(*next, number.wrapping_add(1), "{who}");
+                assert_eq!(*ends, timestamp != later, "{who}: a picture ends once");
+            }
+        }
+    }
+}

@@ -54,7 +54,7 @@ fn sums(shards: &[&ShardFigures]) -> Vec<MediaFigures> {
 /// A counter of [`MediaCounts`]: its name, what it is, and its value.
 type Counter = (&'static str, &'static str, fn(&MediaCounts) -> u64);
 
-const COUNTERS: [Counter; 7] = [
+const COUNTERS: [Counter; 8] = [
     (
         "perikon_rtp_packets_total",
         "RTP packets received or sent, each counted once.",
@@ -89,6 +89,11 @@ const COUNTERS: [Counter; 7] = [
         "perikon_rtp_keyframe_requests_total",
         "Keyframes asked for (PLI, FIR): of publishers, or by receivers.",
         |counts| counts.keyframe_requests,
+    ),
+    (
+        "perikon_rtp_layer_switches_total",
+        "Times that a receiver was sent another encoding or layer than before.",
+        |counts| counts.switches,
     ),
 ];
 
