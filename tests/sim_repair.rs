@@ -5,7 +5,7 @@
 mod sim_support;
 
 use perikon::shard::Drop;
-use perikon::sim::{ClientReport, LinkConfig, ReceiverConfig, Report, TrackReport};
+use perikon::sim::{ClientReport, LinkConfig, ReceiverConfig, Report, SenderConfig, TrackReport};
 use sim_support::*;
 
 #[test]
@@ -127,6 +127,45 @@ fn repaired_by(seed: u64, link: LinkConfig, rtx: bool) -> (Seeded, Meeting) {
     }
     world.run_for(secs(5)).unwrap();
     (world, meeting)
+}
+
+#[test]
+fn a_publisher_hears_what_arrived_and_repairs_by_rtx() {
+    for (rtx, loss) in [(true, 0.1), (false, 0.1), (true, 0.0)] {
+        let mut world = world(38);
+        let config = SenderConfig {
+            rtx,
+            transport_cc: true,
+            ..SenderConfig::default()
+        };
+        let host = world.add_host(line(loss, millis(20)), LinkConfig::GOOD);
+        let publisher = world.publish(host, 0, config).unwrap();
+        let viewer = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+        let receiver = ReceiverConfig::default();
+        let receiver = world.subscribe(viewer, publisher, receiver).unwrap();
+        world.run_for(secs(20)).unwrap();
+        let sent = world.client(publisher);
+        let got = world.client(receiver);
+        for track in &got.tracks {
+            assert_sound(track, "received");
+        }
+        let video = &got.tracks[VIDEO];
+        let missing = video.given_up + video.missing;
+        assert!(missing < 10, "{missing} of {}", video.received);
+        assert!(video.frames > 550, "{} frames", video.frames);
+        assert_eq!(sent.resent > 0, loss > 0.0);
+
+        let heard = sent.heard;
+        let known = heard.acked + heard.missing;
+        let all: u64 = sent.sent.iter().sum();
+        assert_eq!(heard.malformed, 0);
+        // Those before the keys are not heard of, nor the last; what is sent again has its number.
+        assert!(heard.acked <= all && known + 60 > all, "{known} of {all}");
+        let share = heard.missing as f64 / all as f64;
+        assert!((share - loss).abs() < 0.03, "{share} missing");
+        // For the publisher a packet that had to be repaired was lost.
+        assert_eq!(sent.reported_loss > 0.04, loss > 0.0);
+    }
 }
 
 /// What a line may cost.

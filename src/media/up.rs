@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+mod repair;
+
 use super::cache::{Cache, Meta, Part, SLOT};
 use super::codec::{self, Flags, dependency};
 use super::feedback::{NtpTime, SenderInfo};
@@ -16,6 +18,7 @@ use super::{Codec, Kind};
 use crate::shard::UpTrackConfig;
 use crate::transport::description::Extension;
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
+use repair::Repairer;
 use std::time::{Duration, Instant};
 
 /// Packets kept of a video track: some two seconds at 2 Mbit/s.
@@ -55,6 +58,7 @@ pub struct UpTrack {
     config: UpTrackConfig,
     ssrc: Option<u32>,
     sequence: Sequence,
+    repairer: Repairer,
     /// Added to this SSRC's numbers so that they go on where the last SSRC's ended.
     seqno_shift: u64,
     /// The first number of this SSRC: those below belong to the last.
@@ -99,6 +103,7 @@ impl UpTrack {
         Self {
             ssrc: config.ssrc,
             sequence: Sequence::default(),
+            repairer: Repairer::default(),
             seqno_shift: 0,
             floor: 0,
             timestamp_shift: 0,
@@ -189,10 +194,20 @@ impl UpTrack {
         }
         let timestamp = header.timestamp.wrapping_add(self.timestamp_shift);
         scratch[4..8].copy_from_slice(&timestamp.to_be_bytes());
-        self.keep(now, header, seqno, timestamp, header_len, &scratch[..len])
+        self.keep(
+            now,
+            header,
+            seqno,
+            timestamp,
+            header_len,
+            &scratch[..len],
+            false,
+        )
     }
 
-    /// Keeps an authentic packet, whose new header is `header_len` bytes of `bytes`.
+    /// Keeps an authentic packet, whose new header is `header_len` bytes of `bytes`. One that came
+    /// by RTX does not count as arrived: for the publisher, it was lost.
+    #[allow(clippy::too_many_arguments, reason = "all that is known of a packet")]
     pub(super) fn keep(
         &mut self,
         now: Instant,
@@ -201,6 +216,7 @@ impl UpTrack {
         timestamp: u32,
         header_len: usize,
         bytes: &[u8],
+        by_rtx: bool,
     ) -> Result<Received, Refusal> {
         let (flags, part) = self.part(header.marker, header.padding, header_len, bytes);
         let keyframe =
@@ -217,8 +233,10 @@ impl UpTrack {
         }
         // As the publisher counts, for its reports.
         let extended = seqno.wrapping_sub(self.seqno_shift);
-        self.reception
-            .receive(Sequence::roc_index(extended), timestamp, now);
+        if !by_rtx {
+            self.reception
+                .receive(Sequence::roc_index(extended), timestamp, now);
+        }
 
         if self.cache.is_overtaken(seqno) {
             return Err(Refusal::Stale);

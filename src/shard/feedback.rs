@@ -78,6 +78,7 @@ fn write_to_publisher(
         own_ssrc,
         remb,
         next_choice,
+        arrivals,
         ..
     } = up;
     let peer = peer.as_mut()?;
@@ -120,6 +121,11 @@ fn write_to_publisher(
             };
             asked |= written.is_ok();
         }
+    }
+    if let Some(log) = arrivals {
+        let ssrc = tracks.iter().find_map(|track| track.ssrc());
+        let told = log.write(now, &mut compound, own_ssrc, ssrc.unwrap_or(own_ssrc));
+        asked |= told.is_ok_and(|told| told);
     }
     // Who is sent less than all layers estimates no more than that: it would keep the publisher
     // from sending the others, of which there is something for everyone.

@@ -197,16 +197,9 @@ impl Shard {
                 log: down.send_log.as_deref_mut(),
             };
             let sealed = match track.repair(now, rtt, &label, meta) {
-                Ok(Some(repair)) => seal_repair(
-                    &mut outlet,
-                    track,
-                    meta,
-                    bytes,
-                    &label,
-                    &repair,
-                    &mut self.scratch,
-                    space,
-                ),
+                Ok(Some(repair)) => {
+                    seal_repair(&mut outlet, track, meta, bytes, &label, &repair, space)
+                }
                 Ok(None) => seal(&mut outlet, track, meta, bytes, &label, space),
                 Err(refusal) => {
                     self.drops.count(match refusal {

@@ -5,7 +5,9 @@ use crate::media::feedback::{NtpTime, SenderInfo};
 use crate::media::layer::View;
 use crate::media::send_log::SendFigures;
 use crate::media::{Codec, Kind};
-use crate::transport::description::{ExtensionIds, Feedback, IceCredentials, RemoteTransport, Rtx};
+use crate::transport::description::{
+    ExtensionIds, Feedback, IceCredentials, RemoteTransport, Repair, Rtx,
+};
 use crate::transport::peer::Role;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub struct UpTrackConfig {
     pub payload_type: u8,
     /// Ids that the publisher gives to the extensions.
     pub extensions: ExtensionIds,
+    /// How the publisher sends packets again, if by a stream of their own.
+    pub rtx: Option<Repair>,
     /// RTCP feedback the publisher understands.
     pub feedback: Feedback,
 }

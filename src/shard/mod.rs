@@ -156,7 +156,7 @@ impl Shard {
                 let Some(up) = self.ups.get_mut(index as usize) else {
                     return;
                 };
-                let media = up.tracks.iter().any(|track| due(track.next_poll()));
+                let media = due(up.next_poll());
                 let Some(peer) = &mut up.peer else { return };
                 let connected = peer.next_report.is_some();
                 (peer, media && connected)
@@ -320,7 +320,7 @@ impl Shard {
                 let Some(up) = ups.get_mut(index as usize) else {
                     return;
                 };
-                let media = up.tracks.iter().filter_map(|track| track.next_poll()).min();
+                let media = up.next_poll();
                 let Some(peer) = &mut up.peer else { return };
                 let connected = peer.next_report.is_some();
                 (peer, media.filter(|_| connected))

@@ -6,6 +6,7 @@ use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
 use crate::media::layer::View;
 use crate::media::send_log::SendLog;
+use crate::media::twcc::ArrivalLog;
 use crate::media::up::UpTrack;
 use crate::media::voice::Voice;
 use crate::media::{Codec, Kind};
@@ -87,6 +88,8 @@ pub(crate) struct UpPeer {
     pub(crate) own_ssrc: u32,
     /// Receivers' estimates, to be told to the publisher.
     pub(crate) remb: Option<u64>,
+    /// What of it arrived when, if it wants to be told.
+    pub(crate) arrivals: Option<Box<ArrivalLog>>,
     /// The circle in which its voice counts, and that.
     pub(crate) voice: Option<(u32, Voice)>,
     /// What of it is not forwarded.
@@ -108,9 +111,17 @@ impl UpPeer {
             // Any SSRC will do that the publisher does not use itself.
             own_ssrc: id.0 as u32 | 1,
             remb: None,
+            arrivals: None,
             voice: None,
             withheld: Withheld::default(),
         }
+    }
+
+    /// When something is to be asked of it, or to be told.
+    pub(crate) fn next_poll(&self) -> Option<Instant> {
+        let tracks = self.tracks.iter().filter_map(UpTrack::next_poll);
+        let arrivals = self.arrivals.as_ref().and_then(|log| log.next_poll());
+        tracks.chain(arrivals).min()
     }
 
     /// A receiver is sent none of its tracks any more.

@@ -7,7 +7,7 @@ use super::{Shard, flush};
 use crate::media::Kind;
 use crate::media::feedback::{Report, Reports};
 use crate::media::packet::{Header, PacketError};
-use crate::media::up::Refusal;
+use crate::media::up::{Refusal, UpTrack};
 use crate::transport::Path;
 use crate::transport::demux::{Protocol, demux, stun_route};
 use crate::transport::description::Extension;
@@ -100,21 +100,47 @@ impl Shard {
         let Some(up) = self.ups.get_mut(index as usize) else {
             return Err(Drop::UnknownSource);
         };
-        let track_index = find_track(up, &header, data)?;
+        let repaired = find_repaired(up, &header, data);
+        let is_repair = repaired.is_some();
+        let track_index = match repaired {
+            Some(at) => at,
+            None => find_track(up, &header, data)?,
+        };
         let Some(opener) = up.peer.as_mut().and_then(|peer| peer.transport.opener()) else {
             return Err(Drop::NoKeys);
         };
         let track = &mut up.tracks[track_index];
         let begins = track.pending().is_empty();
-        let received = track
-            .receive(now, &header, data, opener, &mut self.scratch)
-            .map_err(|refusal| match refusal {
-                Refusal::Srtp(SrtpError::Truncated) => Drop::Truncated,
-                Refusal::Srtp(SrtpError::Replayed) => Drop::Replayed,
-                Refusal::Srtp(SrtpError::Forged) => Drop::Forged,
-                Refusal::Srtp(SrtpError::Crypto) | Refusal::Oversized => Drop::Oversized,
-                Refusal::Stale => Drop::Stale,
-            })?;
+        let received = if is_repair {
+            track.receive_repair(now, &header, data, opener, &mut self.scratch)
+        } else {
+            let received = track.receive(now, &header, data, opener, &mut self.scratch);
+            received.map(Some)
+        };
+        let received = received.map_err(|refusal| match refusal {
+            Refusal::Srtp(SrtpError::Truncated) => Drop::Truncated,
+            Refusal::Srtp(SrtpError::Replayed) => Drop::Replayed,
+            Refusal::Srtp(SrtpError::Forged) => Drop::Forged,
+            Refusal::Srtp(SrtpError::Crypto) | Refusal::Oversized => Drop::Oversized,
+            Refusal::Stale => Drop::Stale,
+        })?;
+        let mut due = false;
+        if let Some(log) = &mut up.arrivals
+            && let Some(number) =
+                header.extension(data, &track.config().extensions, Extension::TransportCc)
+            && let Some(number) = number.first_chunk()
+        {
+            let before = log.next_poll();
+            log.arrived(now, u16::from_be_bytes(*number));
+            due = log.next_poll() != before;
+        }
+        let Some(received) = received else {
+            // A repair of what is here, or a packet that only measures the path.
+            if due {
+                self.schedule(Place::Up(index));
+            }
+            return Ok(());
+        };
         let level = if up.voice.is_some() && track.config().kind == Kind::Audio {
             header.extension(data, &track.config().extensions, Extension::AudioLevel)
         } else {
@@ -129,7 +155,7 @@ impl Shard {
         if let Some(&level) = level.and_then(<[u8]>::first) {
             self.hear(now, index, level);
         }
-        if received.due {
+        if received.due || due {
             self.schedule(Place::Up(index));
         }
         self.watch_encodings(now, index);
@@ -294,6 +320,42 @@ impl Shard {
         if let (Some(source), Some(up_track)) = (publisher.flatten(), track.source()) {
             self.request_keyframe(now, source, up_track);
         }
+    }
+}
+
+/// The track that a packet repairs: by the SSRC of its repairs, else by mid and rid (RFC 8852,
+/// section 4.3), else the only one whose repairs have this payload type and no SSRC yet. `None` if
+/// it is no repair.
+fn find_repaired(up: &UpPeer, header: &Header, data: &[u8]) -> Option<usize> {
+    let repairs = |track: &UpTrack| {
+        let rtx = track.config().rtx;
+        rtx.is_some_and(|rtx| rtx.payload_type == header.payload_type)
+    };
+    let mut tracks = up.tracks.iter().enumerate();
+    let first = tracks.find(|(_, track)| repairs(track))?.0;
+    let tracks = || up.tracks.iter().enumerate().skip(first);
+    let mut tracks_of = tracks().filter(|(_, track)| repairs(track));
+    if let Some((at, _)) = tracks_of.find(|(_, track)| track.repair_ssrc() == Some(header.ssrc)) {
+        return Some(at);
+    }
+    let text = |ids, extension| header.extension(data, ids, extension);
+    let named = tracks()
+        .filter(|(_, track)| repairs(track))
+        .find(|(_, track)| {
+            let config = track.config();
+            text(&config.extensions, Extension::Mid) == Some(config.mid.as_bytes())
+                && text(&config.extensions, Extension::RepairedRid)
+                    == config.rid.as_deref().map(str::as_bytes)
+        });
+    if let Some((at, _)) = named {
+        return Some(at);
+    }
+    let mut free = tracks().filter(|(_, track)| {
+        repairs(track) && track.config().rid.is_none() && track.repair_ssrc().is_none()
+    });
+    match (free.next(), free.next()) {
+        (Some((at, _)), None) => Some(at),
+        _ => None,
     }
 }
 

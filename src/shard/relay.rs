@@ -8,6 +8,7 @@ use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfi
 use super::peer::{Place, UpPeer};
 use crate::media::Kind;
 use crate::media::cache::{Meta, SLOT};
+use crate::media::twcc::ArrivalLog;
 use crate::media::up::{MAX_PENDING, UpTrack};
 use std::time::Instant;
 
@@ -325,6 +326,10 @@ impl UpPeer {
         });
         if simulcast {
             self.next_choice.get_or_insert(now);
+        }
+        if self.peer.is_some() && tracks.iter().any(|config| config.feedback.transport_cc) {
+            self.arrivals
+                .get_or_insert_with(|| Box::new(ArrivalLog::new(now)));
         }
         for (at, config) in tracks.into_iter().enumerate() {
             match self.tracks.get_mut(at) {

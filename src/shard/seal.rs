@@ -88,7 +88,6 @@ pub(super) fn seal_repair(
     bytes: &[u8],
     label: &Label,
     repair: &RepairLabel,
-    scratch: &mut [u8; SLOT],
     out: &mut [u8; MAX_DATAGRAM],
 ) -> Option<usize> {
     let header_len = usize::from(meta.header_len);
@@ -107,7 +106,8 @@ pub(super) fn seal_repair(
         label.timestamp,
         repair.rtx.ssrc,
     );
-    let repaired = scratch.get_mut(..ORIGINAL + payload.len())?;
+    let mut copy = [0; SLOT];
+    let repaired = copy.get_mut(..ORIGINAL + payload.len())?;
     let (original, room) = repaired.split_at_mut(ORIGINAL);
     original.copy_from_slice(&(label.number as u16).to_be_bytes());
     room.copy_from_slice(payload);

@@ -1,5 +1,6 @@
 //! What a client observed.
 
+use crate::media::send_log::SendFigures;
 use std::time::Duration;
 
 /// What became of one track on its way to one receiver. Times count from the beginning of the
@@ -103,6 +104,8 @@ pub struct ClientReport {
     pub sent: Vec<u64>,
     /// A publisher: packets sent again.
     pub resent: u64,
+    /// A publisher: what it heard of its packets.
+    pub heard: SendFigures,
     /// A publisher: packets asked for that it no longer had.
     pub forgotten: u64,
     /// A publisher: when it was asked for keyframes.

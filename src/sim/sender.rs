@@ -5,9 +5,11 @@ use super::payload::{self, Mark};
 use super::random::Random;
 use super::report::ClientReport;
 use crate::media::feedback::{Compound, NtpClock, Report, Reports, SenderInfo};
+use crate::media::packet::{Header, patch};
+use crate::media::send_log::SendLog;
 use crate::media::{Codec, Kind};
 use crate::shard::UpTrackConfig;
-use crate::transport::description::{Extension, ExtensionIds, Feedback};
+use crate::transport::description::{Extension, ExtensionIds, Feedback, Repair, Rtx};
 use crate::transport::srtp::RTP_OVERHEAD;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -28,6 +30,10 @@ const AUDIO_LEVEL_ID: u8 = 11;
 const LEVEL_AT: usize = 19;
 /// The id that publishers give to the mid; not the server's own.
 const MID_ID: u8 = 4;
+/// The id that publishers give to transport-wide numbers; not the server's own.
+const TRANSPORT_CC_ID: u8 = 5;
+/// Of packets without such a number: the fixed part, and one word of extensions with its head.
+const HEADER: usize = 20;
 
 /// The camera of a publisher.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +73,10 @@ pub struct SenderConfig {
     pub first_seqno: Option<u16>,
     /// How far its wall clock is ahead.
     pub clock_ahead: Duration,
+    /// It sends pictures again by a stream of their own (RFC 4588).
+    pub rtx: bool,
+    /// It wants to be told what arrived, by transport-wide numbers.
+    pub transport_cc: bool,
     /// The share of the packets that it does not even send, to test repair from its history.
     pub withheld: f64,
 }
@@ -79,6 +89,8 @@ impl Default for SenderConfig {
             announces_ssrcs: true,
             first_seqno: None,
             clock_ahead: Duration::from_secs(5),
+            rtx: true,
+            transport_cc: false,
             withheld: 0.0,
         }
     }
@@ -99,8 +111,11 @@ struct Track {
     last_keyframe: Option<Instant>,
     keyframe_wanted: bool,
     keyframes: u64,
-    /// Protected packets, the last with the number before `seqno`.
-    history: VecDeque<Vec<u8>>,
+    /// Packets as they were sent and before they were protected, the last with the number before
+    /// `seqno`.
+    history: VecDeque<(Vec<u8>, Vec<u8>)>,
+    rtx: Option<Rtx>,
+    rtx_seqno: u64,
     packets: u32,
     octets: u32,
 }
@@ -114,7 +129,9 @@ pub(super) struct Sender {
     random: Random,
     tracks: Vec<Track>,
     next_report: Option<Instant>,
-    resends: Vec<Vec<u8>>,
+    /// Tracks, and the numbers to send again.
+    resends: Vec<(usize, u16)>,
+    log: SendLog,
     /// Sends nothing for now.
     paused: bool,
     /// The level of its sound, if not that which its receivers know to expect.
@@ -156,11 +173,13 @@ impl Sender {
                 keyframe_wanted: true,
                 keyframes: 0,
                 history: VecDeque::new(),
+                rtx: None,
+                rtx_seqno: 0,
                 packets: 0,
                 octets: 0,
             })
             .collect();
-        Self {
+        let mut sender = Self {
             id,
             config,
             start,
@@ -169,9 +188,20 @@ impl Sender {
             tracks,
             next_report: None,
             resends: Vec::new(),
+            log: SendLog::new(now),
             paused: false,
             level: None,
+        };
+        for track in &mut sender.tracks {
+            if config.rtx && track.kind == Kind::Video {
+                track.rtx = Some(Rtx {
+                    payload_type: 121,
+                    ssrc: sender.random.next() as u32 & !1,
+                });
+                track.rtx_seqno = sender.random.below(1 << 15);
+            }
         }
+        sender
     }
 
     /// As its offer describes them.
@@ -189,12 +219,16 @@ impl Sender {
                 },
                 payload_type: track.payload_type,
                 extensions: extension_ids(),
+                rtx: track.rtx.map(|rtx| Repair {
+                    payload_type: rtx.payload_type,
+                    ssrc: self.config.announces_ssrcs.then_some(rtx.ssrc),
+                }),
                 feedback: Feedback {
                     nack: true,
                     pli: track.kind == Kind::Video,
                     fir: track.kind == Kind::Video,
                     remb: false,
-                    transport_cc: false,
+                    transport_cc: self.config.transport_cc,
                 },
             })
             .collect()
@@ -207,6 +241,10 @@ impl Sender {
             track.seqno = self.random.below(1 << 15);
             track.timestamp = self.random.next() as u32;
             track.history.clear();
+            if let Some(rtx) = &mut track.rtx {
+                rtx.ssrc = self.random.next() as u32 & !1;
+                track.rtx_seqno = self.random.below(1 << 15);
+            }
             track.keyframe_wanted = true;
         }
     }
@@ -239,27 +277,30 @@ impl Sender {
             keyframe: false,
         };
         track.frame += 1;
-        let mut packet = track.packet(&mark, 120, true, track.timestamp_at(captured));
+        let mut packet = track.packet(&mark, 120, true, track.timestamp_at(captured), None);
         change(&mut packet);
         track.seal(endpoint, &packet)
     }
 
     pub(super) fn handle_rtcp(&mut self, now: Instant, data: &[u8], report: &mut ClientReport) {
+        let mut wanted = Vec::new();
         for item in Reports::new(data) {
             match item {
+                Ok(Report::TransportCc { body, .. }) => {
+                    self.log.feedback(now, body).for_each(drop);
+                    report.heard = self.log.figures();
+                }
                 Ok(Report::Nack { media_ssrc, lost }) => {
                     let Some(track) = self.track(media_ssrc) else {
                         report.stray += 1;
                         continue;
                     };
-                    let found: Vec<_> = lost.map(|seqno| track.sent(seqno)).collect();
-                    for packet in found {
-                        match packet {
-                            Some(packet) => {
-                                report.resent += 1;
-                                self.resends.push(packet);
-                            }
-                            None => report.forgotten += 1,
+                    for seqno in lost {
+                        if track.sent(seqno).is_some() {
+                            report.resent += 1;
+                            wanted.push((media_ssrc, seqno));
+                        } else {
+                            report.forgotten += 1;
                         }
                     }
                 }
@@ -281,6 +322,10 @@ impl Sender {
                 Ok(_) => {}
                 Err(_) => report.bad_rtcp += 1,
             }
+        }
+        for (ssrc, seqno) in wanted {
+            let at = self.tracks.iter().position(|track| track.ssrc == ssrc);
+            self.resends.extend(at.map(|at| (at, seqno)));
         }
     }
 
@@ -305,8 +350,10 @@ impl Sender {
         report: &mut ClientReport,
     ) {
         if let Some(path) = endpoint.transport.path() {
-            for packet in self.resends.drain(..) {
-                outbox.push((path.remote, packet));
+            for (at, seqno) in self.resends.drain(..) {
+                if let Some(packet) = self.tracks[at].again(endpoint, seqno) {
+                    outbox.push((path.remote, packet));
+                }
             }
         }
         let next_report = *self.next_report.get_or_insert_with(|| {
@@ -337,6 +384,7 @@ impl Sender {
             random,
             tracks,
             level,
+            log,
             ..
         } = self;
         let Some(track) = tracks.get_mut(at) else {
@@ -372,7 +420,12 @@ impl Sender {
                 keyframe: first && keyframe,
             };
             first = false;
-            let mut packet = track.packet(&mark, len.max(payload::MIN), bytes == 0, timestamp);
+            let number = config.transport_cc.then(|| log.number());
+            let len = len.max(payload::MIN);
+            let mut packet = track.packet(&mark, len, bytes == 0, timestamp, number);
+            if config.transport_cc {
+                log.sent(moment, packet.len());
+            }
             if let (Some(level), Some(place)) = (*level, packet.get_mut(LEVEL_AT)) {
                 *place = level;
             }
@@ -458,7 +511,14 @@ impl Track {
     }
 
     /// Header and payload, unprotected.
-    fn packet(&self, mark: &Mark, len: usize, last: bool, timestamp: u32) -> Vec<u8> {
+    fn packet(
+        &self,
+        mark: &Mark,
+        len: usize,
+        last: bool,
+        timestamp: u32,
+        number: Option<u16>,
+    ) -> Vec<u8> {
         let mut packet = Vec::with_capacity(24 + len + RTP_OVERHEAD);
         let marker = u8::from(last && self.kind == Kind::Video) << 7;
         packet.extend_from_slice(&[0x90, marker | self.payload_type]);
@@ -466,23 +526,25 @@ impl Track {
         packet.extend_from_slice(&timestamp.to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());
         // RFC 8285, one byte a header: the mid, and a level that its receivers know to expect.
-        packet.extend_from_slice(&[0xbe, 0xde, 0, 1]);
+        packet.extend_from_slice(&[0xbe, 0xde, 0, 1 + u8::from(number.is_some())]);
         packet.extend_from_slice(&[MID_ID << 4, self.mid, AUDIO_LEVEL_ID << 4, level(mark)]);
+        if let Some([high, low]) = number.map(u16::to_be_bytes) {
+            packet.extend_from_slice(&[(TRANSPORT_CC_ID << 4) | 1, high, low, 0]);
+        }
         payload::write(mark, len, &mut packet);
         packet
     }
 
     /// Protects a packet, and keeps it.
     fn seal(&mut self, endpoint: &mut Endpoint, packet: &[u8]) -> Option<Vec<u8>> {
-        const HEADER: usize = 20;
-        let (header, payload) = packet.split_at_checked(HEADER)?;
+        let (header, payload) = packet.split_at_checked(header_len(packet))?;
         let mut sealed = Vec::with_capacity(packet.len() + RTP_OVERHEAD);
         sealed.extend_from_slice(header);
         sealed.resize(packet.len() + RTP_OVERHEAD, 0);
         let len = endpoint
             .transport
             .sealer()?
-            .seal_rtp(self.ssrc, self.seqno, HEADER, payload, &mut sealed)
+            .seal_rtp(self.ssrc, self.seqno, header.len(), payload, &mut sealed)
             .ok()?;
         sealed.truncate(len);
         self.seqno += 1;
@@ -492,21 +554,54 @@ impl Track {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
-        self.history.push_back(sealed.clone());
+        self.history.push_back((sealed.clone(), packet.to_vec()));
         Some(sealed)
     }
 
-    fn sent(&self, seqno: u16) -> Option<Vec<u8>> {
+    fn sent(&self, seqno: u16) -> Option<&(Vec<u8>, Vec<u8>)> {
         let back = usize::from((self.seqno as u16).wrapping_sub(seqno));
         let at = self.history.len().checked_sub(back)?;
-        self.history.get(at).cloned()
+        self.history.get(at)
     }
+
+    /// A packet that was sent, to be sent again.
+    fn again(&mut self, endpoint: &mut Endpoint, seqno: u16) -> Option<Vec<u8>> {
+        let (sealed, plain) = self.sent(seqno)?;
+        let Some(rtx) = self.rtx else {
+            return Some(sealed.clone());
+        };
+        let (header, payload) = plain.split_at_checked(header_len(plain))?;
+        let mut packet = header.to_vec();
+        let timestamp = u32::from_be_bytes(*plain.get(4..)?.first_chunk()?);
+        let number = self.rtx_seqno;
+        patch(
+            packet.first_chunk_mut()?,
+            rtx.payload_type,
+            number as u16,
+            timestamp,
+            rtx.ssrc,
+        );
+        let repaired = [&seqno.to_be_bytes(), payload].concat();
+        packet.resize(header.len() + repaired.len() + RTP_OVERHEAD, 0);
+        let sealer = endpoint.transport.sealer()?;
+        let len = sealer
+            .seal_rtp(rtx.ssrc, number, header.len(), &repaired, &mut packet)
+            .ok()?;
+        packet.truncate(len);
+        self.rtx_seqno += 1;
+        Some(packet)
+    }
+}
+
+fn header_len(packet: &[u8]) -> usize {
+    Header::parse(packet).map_or(HEADER, |header| header.len)
 }
 
 fn extension_ids() -> ExtensionIds {
     let mut ids = ExtensionIds::default();
     ids[Extension::AudioLevel as usize] = AUDIO_LEVEL_ID;
     ids[Extension::Mid as usize] = MID_ID;
+    ids[Extension::TransportCc as usize] = TRANSPORT_CC_ID;
     ids
 }
 

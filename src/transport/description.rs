@@ -195,6 +195,15 @@ pub struct Rtx {
     pub ssrc: u32,
 }
 
+/// How a publisher sends packets again (RFC 4588).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repair {
+    /// Whose `apt` is the payload type of the media.
+    pub payload_type: u8,
+    /// If the offer said it (`a=ssrc-group:FID`); else it shows in the packets.
+    pub ssrc: Option<u32>,
+}
+
 /// One media section of a publisher's offer, as the server accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpMedia {
@@ -208,6 +217,10 @@ pub struct UpMedia {
     pub sending: bool,
     /// Ids that the offer gives to the extensions the server accepts.
     pub extensions: ExtensionIds,
+    /// The payload type that packets of the chosen codec are sent again with, if that is offered.
+    pub rtx: Option<u8>,
+    /// Pairs of SSRCs of `a=ssrc-group:FID`: of the media, and of its repairs.
+    pub repairs: Vec<(u32, u32)>,
     /// Feedback offered for the chosen codec, of that which the server understands.
     pub feedback: Feedback,
     /// SSRCs of `a=ssrc`, in order, those of repair streams (`a=ssrc-group:FID`) left out.
@@ -216,6 +229,17 @@ pub struct UpMedia {
     pub simulcast: Vec<u32>,
     /// Send rids of `a=rid` / `a=simulcast`, in the offer's order; empty without simulcast.
     pub rids: Vec<String>,
+}
+
+impl UpMedia {
+    /// How packets of one of its streams are sent again: that of an SSRC, or of a rid.
+    pub fn repair(&self, ssrc: Option<u32>) -> Option<Repair> {
+        let of_ssrc = |ssrc| self.repairs.iter().find(|(media, _)| *media == ssrc);
+        Some(Repair {
+            payload_type: self.rtx?,
+            ssrc: ssrc.and_then(of_ssrc).map(|(_, repair)| *repair),
+        })
+    }
 }
 
 /// One media section of the server's offer to a receiver.

@@ -15,18 +15,10 @@ pub use down::{DownAnswer, DownOffer};
 pub use pull::{PullMedia, PullOffer};
 pub use up::UpOffer;
 
-use super::description::Extension;
-
 /// The longest description that is looked at, in bytes. Browsers send about 10 kB.
 const MAX_LENGTH: usize = 256 * 1024;
 /// The most media sections of one description.
 const MAX_SECTIONS: usize = 32;
-
-/// Whether the server takes part in an extension. Transport-wide congestion control is known, but
-/// has no feedback behind it yet: a sender that is promised it waits for reports in vain.
-fn is_answered(extension: Extension) -> bool {
-    extension != Extension::TransportCc
-}
 
 /// Why a description is refused. The text is meant for the one who wrote the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

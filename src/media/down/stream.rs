@@ -15,6 +15,7 @@ pub(super) fn up_config(rid: &str, codec: Codec) -> UpTrackConfig {
         codec,
         payload_type: 100,
         extensions: Default::default(),
+        rtx: None,
         feedback: Default::default(),
     }
 }
@@ -128,7 +129,7 @@ impl Encoder {
             ]);
             let header = Header::parse(&packet).unwrap();
             track
-                .keep(now, &header, self.seqno, self.timestamp, 12, &packet)
+                .keep(now, &header, self.seqno, self.timestamp, 12, &packet, false)
                 .unwrap();
             numbers.push(self.seqno);
             self.seqno += 1;

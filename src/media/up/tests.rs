@@ -39,6 +39,7 @@ impl Bench {
             codec,
             payload_type: 96,
             extensions: ExtensionIds::default(),
+            rtx: None,
             feedback: Feedback::default(),
         };
         Self {

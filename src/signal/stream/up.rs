@@ -93,6 +93,7 @@ fn tracks_of(media: &UpMedia) -> Vec<UpTrack> {
                 codec: codec.codec,
                 payload_type: codec.payload_type,
                 extensions: media.extensions,
+                rtx: media.repair(ssrc),
                 feedback: media.feedback,
             },
             published: PublishedTrack {

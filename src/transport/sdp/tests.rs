@@ -196,7 +196,8 @@ fn the_answer_keeps_payload_types_and_says_only_what_was_offered() {
     let audio = section(&text, 0);
     let video = section(&text, 1);
     assert_eq!(audio[0], "audio 9 UDP/TLS/RTP/SAVPF 111");
-    assert_eq!(video[0], "video 9 UDP/TLS/RTP/SAVPF 96");
+    assert_eq!(video[0], "video 9 UDP/TLS/RTP/SAVPF 96 97");
+    assert!(video.contains(&"a=fmtp:97 apt=96"), "{video:?}");
     for lines in [&audio, &video] {
         for line in [
             "a=setup:active",
@@ -217,14 +218,15 @@ fn the_answer_keeps_payload_types_and_says_only_what_was_offered() {
     }
     assert!(audio.contains(&"a=fmtp:111 minptime=10;useinbandfec=1"));
     assert!(video.contains(&"a=rtpmap:96 VP8/90000"));
-    for feedback in ["goog-remb", "nack", "nack pli", "ccm fir"] {
+    for feedback in ["goog-remb", "transport-cc", "nack", "nack pli", "ccm fir"] {
         assert!(
             video.contains(&format!("a=rtcp-fb:96 {feedback}").as_str()),
             "{feedback}"
         );
     }
-    assert!(!text.contains("transport-cc") && !text.contains("transport-wide"));
-    assert!(!text.contains("rtx") && !text.contains("toffset"));
+    assert_eq!(text.matches("transport-wide").count(), 2);
+    assert_eq!(text.matches("rtx/").count(), 1, "of the chosen codec only");
+    assert!(!text.contains("toffset"));
     for line in text.lines().filter(|line| line.starts_with("a=extmap:")) {
         assert!(CHROMIUM.contains(line), "{line} was not offered");
     }

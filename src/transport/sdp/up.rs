@@ -1,8 +1,8 @@
 //! A publisher's offer, and the server's answer to it.
 
+use super::SdpError;
 use super::read::{self, Extmap};
 use super::write::{self, Section};
-use super::{SdpError, is_answered};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{
     CodecParameters, Extension, ExtensionIds, Feedback, LocalTransport, RemoteTransport, Setup,
@@ -136,15 +136,10 @@ impl UpOffer {
         } else {
             "inactive"
         });
-        // Transport-wide congestion control is understood, but not yet sent: answered, it would
-        // make the publisher wait for feedback that never comes.
-        section.codec(
-            codec,
-            Feedback {
-                transport_cc: false,
-                ..media.feedback
-            },
-        );
+        section.codec(codec, media.feedback);
+        if let Some(rtx) = media.rtx {
+            section.rtx(codec, rtx);
+        }
         for extmap in &offered.extmaps {
             section.value("extmap", extmap);
         }
@@ -185,15 +180,23 @@ fn up_media(
     for extmap in accepted_extmaps(session, description, codec.as_ref()) {
         extensions[extmap.extension as usize] = extmap.id;
     }
+    let mut feedback = codec.as_ref().map_or_else(Feedback::default, |codec| {
+        read::feedback(description, codec.payload_type)
+    });
+    // Feedback on numbers that no packet has would be none at all.
+    feedback.transport_cc &= extensions[Extension::TransportCc as usize] != 0;
+    let rtx = codec
+        .as_ref()
+        .filter(|_| feedback.nack)
+        .and_then(|codec| read::rtx(description, codec.payload_type));
     Ok(UpMedia {
         mid: mid.to_owned(),
+        rtx,
+        repairs: repairs(description),
         kind: kind.unwrap_or(Kind::Video),
         sending: codec.is_some() && read::direction(session, description).0,
         extensions,
-        feedback: codec
-            .as_ref()
-            .map(|codec| read::feedback(description, codec.payload_type))
-            .unwrap_or_default(),
+        feedback,
         simulcast: simulcast(description, &ssrcs(description)?),
         ssrcs: ssrcs(description)?,
         rids: rids(description)?,
@@ -246,8 +249,7 @@ fn accepted_extmaps(
     // other codecs, where receivers look for them.
     let described = codec.is_some_and(|codec| codec.codec == Codec::Av1);
     extmaps.retain(|extmap| {
-        is_answered(extmap.extension)
-            && (described || extmap.extension != Extension::DependencyDescriptor)
+        (described || extmap.extension != Extension::DependencyDescriptor)
             && !matches!(extmap.direction, Some("recvonly" | "inactive"))
     });
     extmaps
@@ -280,6 +282,20 @@ fn offered_section(
         extmaps,
         reduced_size: read::flag(&media.attributes, "rtcp-rsize"),
     }
+}
+
+/// The SSRCs that send packets of others again (RFC 5576, section 4.2; RFC 4588, section 8.3).
+/// Each is a number: [`ssrcs`] looks.
+fn repairs(media: &MediaDescription) -> Vec<(u32, u32)> {
+    read::values(&media.attributes, "ssrc-group")
+        .filter_map(|group| {
+            let mut words = group.split_ascii_whitespace();
+            let (semantics, media) = (words.next()?, words.next()?);
+            let pair = (media.parse().ok()?, words.next()?.parse().ok()?);
+            (semantics == "FID").then_some(pair)
+        })
+        .take(MAX_SSRCS)
+        .collect()
 }
 
 /// The SSRCs of the section, without those that only repair others (RFC 5576).
