@@ -127,7 +127,8 @@ for (const [first, second] of /** @type {const} */ ([['chromium', 'firefox'], ['
 
         test('another device in the middle of the call', async () => {
             await olga.more('Settings');
-            // The camera that Firefox pretends to have has no name, so there is nothing to choose.
+            // After the tests before this one, headless Firefox keeps the names of its cameras to itself,
+            // so that there is nothing to choose; `prejoin.test.js` chooses in it.
             if (first === 'chromium') {
                 const options = () => olga.page.$$eval('#settings-camera option', (all) =>
                     all.map((option) => option.getAttribute('value') ?? ''));
