@@ -47,8 +47,8 @@ pub struct Flags {
     pub discardable: bool,
     /// Sound: the sender has nothing to say (Opus DTX).
     pub silence: bool,
-    /// Width and height in pixels, on the first packet of a keyframe where it is cheap to know;
-    /// of the highest spatial layer that the packet describes.
+    /// Width and height in pixels, on the first packet of a keyframe where it is cheap to know, and
+    /// wherever VP9 describes its layers; of the highest spatial layer that the packet describes.
     pub size: Option<(u16, u16)>,
     /// VP8 and VP9: the number of the picture.
     pub picture_id: Option<PictureId>,

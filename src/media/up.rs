@@ -324,9 +324,7 @@ impl UpTrack {
     fn measure(&mut self, now: Instant, part: Part, flags: &Flags, len: usize) {
         if self.config.kind == Kind::Video {
             self.layers.add(now, part.sid, part.tid, len);
-            if flags.keyframe
-                && let Some(size) = flags.size
-            {
+            if let Some(size) = flags.size {
                 self.layers.set_size(size);
             }
         }
@@ -364,7 +362,8 @@ impl UpTrack {
             self.last_timestamp = meta.timestamp;
             self.last_arrival = now;
         }
-        let flags = if meta.keyframe {
+        let describes = self.config.codec == Codec::Vp9 && meta.part.start_of_frame;
+        let flags = if meta.keyframe || describes {
             // How large it is was not said.
             self.part(false, false, usize::from(meta.header_len), bytes)
                 .0

@@ -77,7 +77,7 @@ fn write_to_publisher(
         tracks,
         own_ssrc,
         remb,
-        next_choice,
+        is_simulcast,
         arrivals,
         ..
     } = up;
@@ -129,7 +129,7 @@ fn write_to_publisher(
     }
     // Who is sent less than all layers estimates no more than that: it would keep the publisher
     // from sending the others, of which there is something for everyone.
-    let is_layered = next_choice.is_some()
+    let is_layered = *is_simulcast
         || tracks
             .iter()
             .any(|track| track.layers().highest() != (0, 0));

@@ -79,8 +79,10 @@ pub(crate) struct UpPeer {
     pub(crate) receivers: Vec<Vec<Receiver>>,
     /// All down peers of this stream, sending or not.
     pub(crate) downs: Vec<u32>,
-    /// When to see which encodings it sends; `None` when no source has several.
+    /// When to see which encodings and layers it sends; `None` when it can only send one.
     pub(crate) next_choice: Option<Instant>,
+    /// A source has several encodings.
+    pub(crate) is_simulcast: bool,
     /// What to add to the publisher's NTP times to get ours, in units of 2⁻³² s. One for all
     /// tracks, so that they stay together.
     pub(crate) clock_offset: Option<i64>,
@@ -107,6 +109,7 @@ impl UpPeer {
             receivers: Vec::new(),
             downs: Vec::new(),
             next_choice: None,
+            is_simulcast: false,
             clock_offset: None,
             // Any SSRC will do that the publisher does not use itself.
             own_ssrc: id.0 as u32 | 1,

@@ -6,10 +6,10 @@ use super::Shard;
 use super::drops::Drop;
 use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig};
 use super::peer::{Place, UpPeer};
-use crate::media::Kind;
 use crate::media::cache::{Meta, SLOT};
 use crate::media::twcc::ArrivalLog;
 use crate::media::up::{MAX_PENDING, UpTrack};
+use crate::media::{Codec, Kind};
 use std::time::Instant;
 
 /// Whose packet it is.
@@ -324,7 +324,9 @@ impl UpPeer {
             let mut others = tracks.iter().skip(at + 1);
             config.kind == Kind::Video && others.any(|other| other.mid == config.mid)
         });
-        if simulcast {
+        self.is_simulcast = simulcast;
+        let has_layers = |config: &UpTrackConfig| matches!(config.codec, Codec::Vp9 | Codec::Av1);
+        if simulcast || tracks.iter().any(has_layers) {
             self.next_choice.get_or_insert(now);
         }
         if self.peer.is_some() && tracks.iter().any(|config| config.feedback.transport_cc) {

@@ -44,6 +44,8 @@ pub(super) fn flags(payload: &[u8], marker: bool) -> Result<Flags, CodecError> {
     } else {
         None
     };
+    // Also where it only says that layers came or went.
+    flags.size = described;
     if begin && !inter && flags.sid == 0 {
         match frame_header(rest) {
             Header::Keyframe(size) => {
