@@ -17,6 +17,7 @@ mod publisher;
 mod rate;
 mod scenario;
 mod sound;
+mod stream;
 mod table;
 mod viewer;
 

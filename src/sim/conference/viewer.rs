@@ -4,17 +4,17 @@ use super::gradient::{Aimd, Detector, Meter, Usage};
 use super::mark::{Mark, Picture};
 use super::picture::{Decoder, Moment, Shown};
 use super::sound::Sound;
-use crate::media::feedback::{Compound, NtpTime, Report, Reports};
+use super::stream::{MAX_MISSING, Stream, clock_rate};
+use crate::media::Kind;
+use crate::media::feedback::{Compound, Report, Reports};
 use crate::media::packet::{Header, without_padding};
 use crate::media::rate::Reception;
-use crate::media::seq::extend_timestamp;
 use crate::media::twcc::ArrivalLog;
-use crate::media::{Codec, Kind};
 use crate::shard::DownTrackConfig;
 use crate::sim::client::{Endpoint, Outbox, since};
 use crate::sim::link::BIN;
 use crate::sim::report::ClientReport;
-use crate::transport::description::{Extension, ExtensionIds, Rtx};
+use crate::transport::description::{Extension, ExtensionIds};
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -22,10 +22,6 @@ use std::time::{Duration, Instant};
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two looks at what is missing, as libwebrtc does.
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
-/// A packet is asked for so often at the most.
-const MAX_NACKS: u8 = 10;
-/// More than these missing at once, and a keyframe is asked for instead.
-const MAX_MISSING: usize = 1_000;
 /// Without a picture for this long a browser asks for a keyframe.
 const STUCK: Duration = Duration::from_secs(3);
 /// … and this often while it has seen none at all.
@@ -89,27 +85,6 @@ pub struct ViewerReport {
     pub keyframe_requests: u64,
     /// Packets whose authentication failed, or whose contents cannot be read.
     pub damaged: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Missing {
-    due: Instant,
-    nacks: u8,
-}
-
-/// One SSRC.
-struct Stream {
-    kind: Kind,
-    ssrc: u32,
-    sequence: Sequence,
-    rtx: Option<Rtx>,
-    rtx_sequence: Sequence,
-    reception: Reception,
-    highest: Option<u64>,
-    missing: BTreeMap<u64, Missing>,
-    near_timestamp: Option<u64>,
-    last_sr: Option<(NtpTime, u64)>,
-    last_moment: Option<Moment>,
 }
 
 /// A watching browser.
@@ -480,11 +455,7 @@ impl Viewer {
             // A µs later at the most: times of the world are finer.
             self.start + Duration::from_micros(micros.max(0) as u64)
         });
-        let missing = self
-            .streams
-            .iter()
-            .flat_map(|stream| stream.missing.values().map(|missing| missing.due))
-            .min();
+        let missing = self.streams.iter().filter_map(Stream::next_due).min();
         [
             self.next_report,
             self.stuck_at,
@@ -516,86 +487,10 @@ impl Viewer {
     }
 }
 
-impl Stream {
-    /// In full, and in µs.
-    fn timestamp(&mut self, timestamp: u32) -> i64 {
-        let full = self.full_timestamp(timestamp);
-        self.near_timestamp = Some(full);
-        to_micros(full, self.kind)
-    }
-
-    fn full_timestamp(&self, timestamp: u32) -> u64 {
-        // Not the first turn: what is older must have a place.
-        let begin = (1 << 32) + u64::from(timestamp);
-        extend_timestamp(timestamp, self.near_timestamp.unwrap_or(begin))
-    }
-
-    /// Notes what is missing before a packet. True if the packet itself was asked for.
-    fn find_missing(&mut self, now: Instant, number: u64) -> bool {
-        let Some(highest) = self.highest else {
-            self.highest = Some(number);
-            return false;
-        };
-        if number <= highest {
-            return self
-                .missing
-                .remove(&number)
-                .is_some_and(|missing| missing.nacks > 0);
-        }
-        self.highest = Some(number);
-        for lost in (highest + 1..number).take(MAX_MISSING + 1) {
-            let missing = Missing { due: now, nacks: 0 };
-            self.missing.insert(lost, missing);
-        }
-        false
-    }
-
-    fn poll_missing(&mut self, now: Instant, rtt: Duration, floor: Option<u64>) -> Vec<u16> {
-        if let Some(floor) = floor {
-            // What was played over is not asked for any more.
-            self.missing = self.missing.split_off(&floor);
-        }
-        let mut lost = Vec::new();
-        self.missing.retain(|number, missing| {
-            if missing.due > now || lost.len() >= 250 {
-                return true;
-            }
-            if missing.nacks == MAX_NACKS {
-                return false;
-            }
-            lost.push(*number as u16);
-            missing.nacks += 1;
-            missing.due = now + rtt;
-            true
-        });
-        lost
-    }
-
-    /// By the sender's report: when the last packet was captured, less when it really was.
-    fn clock_error(&self) -> Option<i64> {
-        let (ntp, time) = self.last_sr?;
-        let moment = self.last_moment?;
-        let after = moment.timestamp - to_micros(time, self.kind);
-        let reported = ((u128::from(ntp.0) * 1_000_000) >> 32) as i64 + after;
-        Some(reported - moment.captured)
-    }
-}
-
 /// The transport-wide number of a packet, if it has one.
 fn transport_number(header: &Header, data: &[u8]) -> Option<u16> {
     let mut ids = ExtensionIds::default();
     ids[Extension::TransportCc as usize] = Extension::TransportCc.own_id();
     let number = header.extension(data, &ids, Extension::TransportCc)?;
     Some(u16::from_be_bytes(*number.first_chunk()?))
-}
-
-fn clock_rate(kind: Kind) -> u32 {
-    match kind {
-        Kind::Audio => Codec::Opus.clock_rate(),
-        Kind::Video => Codec::Vp8.clock_rate(),
-    }
-}
-
-fn to_micros(timestamp: u64, kind: Kind) -> i64 {
-    (u128::from(timestamp) * 1_000_000 / u128::from(clock_rate(kind))) as i64
 }
