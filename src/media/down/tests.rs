@@ -416,7 +416,15 @@ fn capture(name: &str, codec: Codec) -> (UpTrack, Vec<u64>) {
         let number = 100_000 + numbers.len() as u64;
         let timestamp = header.timestamp;
         track
-            .keep(now, &header, number, timestamp, header_len, &kept[..len])
+            .keep(
+                now,
+                &header,
+                number,
+                timestamp,
+                header_len,
+                &kept[..len],
+                false,
+            )
             .unwrap();
         numbers.push(number);
     }
