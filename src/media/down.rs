@@ -41,6 +41,10 @@ pub struct DownTrack {
     aim: Layer,
     /// The group's limits leave it out.
     withheld: bool,
+    /// The receiver's path does not carry it.
+    paused: bool,
+    /// Something else was allotted than before.
+    changed: bool,
     map: SeqMap,
     repairs: Repairs,
     /// No packet was sent with what cannot be sent again under the same number.
@@ -101,6 +105,8 @@ pub struct DownFigures {
     pub keyframe_requests: u64,
     /// Times that another encoding or layer was sent than before.
     pub switches: u64,
+    /// Times that it was paused because the receiver's path did not carry it.
+    pub pauses: u64,
     /// The receiver's last report: packets lost since the start,
     pub lost: u64,
     /// … the share lost in its last interval, 0 to 1,
@@ -127,6 +133,8 @@ impl DownTrack {
             view: View::default(),
             aim: Layer::TOP,
             withheld: false,
+            paused: false,
+            changed: false,
             run: Run::new(0, config.payload_type),
             last_timestamp: None,
             last: LastPart::default(),
@@ -170,6 +178,8 @@ impl DownTrack {
             self.encodings.extend(encodings.iter().map(|at| *at as u16));
             self.wanted = self.encodings.last().copied();
             self.current = None;
+            self.paused = false;
+            self.aim = Layer::TOP;
             self.codec = codec;
         }
         self.config.encodings.clear();
@@ -183,7 +193,8 @@ impl DownTrack {
 
     /// Nothing of the current source was sent yet.
     pub fn is_waiting(&self) -> bool {
-        self.current.is_none() && !self.encodings.is_empty() && !self.withheld
+        let is_sent = !self.withheld && !self.paused;
+        self.current.is_none() && !self.encodings.is_empty() && is_sent
     }
 
     /// The receiver can begin at any packet of this track.
@@ -431,6 +442,25 @@ impl DownTrack {
         Ok(self.repairs.label())
     }
 
+    /// The label of a packet of the repairs' stream that repairs nothing, where such packets are
+    /// counted by the receiver's transport.
+    pub fn spare(&mut self) -> Option<RepairLabel> {
+        if !self.is_stamped() {
+            return None;
+        }
+        self.repairs.label()
+    }
+
+    /// The timestamp of the last packet; 0 if there was none.
+    pub fn last_timestamp(&self) -> u32 {
+        self.last_timestamp.map_or(0, |(timestamp, _)| timestamp)
+    }
+
+    /// Packets of [`Self::spare`] can be sent.
+    pub fn has_spare(&self) -> bool {
+        self.is_stamped() && self.config.rtx.is_some()
+    }
+
     /// Counts a packet that was sent again.
     pub fn repaired(&mut self) {
         self.figures.repaired += 1;
@@ -490,6 +520,7 @@ impl DownTrack {
             keyframes: now.keyframes - before.keyframes,
             keyframe_requests: now.keyframe_requests - before.keyframe_requests,
             switches: now.switches - before.switches,
+            pauses: now.pauses - before.pauses,
             // The receiver's own word, which may become less.
             lost: now.lost.saturating_sub(before.lost),
             ..*now

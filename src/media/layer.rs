@@ -131,6 +131,29 @@ impl Ladder {
         }
     }
 
+    /// What is to be aimed at for a rung: where no rung is between, all that there may be.
+    pub fn up_to(&self, rung: usize) -> Layer {
+        let Some(own) = self.rungs().get(rung) else {
+            return Layer::TOP;
+        };
+        let mut layer = own.layer();
+        let next = self.rungs().get(rung + 1);
+        let next = next.filter(|next| next.encoding == own.encoding);
+        if next.is_none_or(|next| next.sid != own.sid) {
+            layer.tid = u8::MAX;
+        }
+        if next.is_none() {
+            layer.sid = u8::MAX;
+        }
+        layer
+    }
+
+    /// The best rung that a layer allows; the lowest if it allows none.
+    pub fn place_of(&self, layer: Layer) -> Option<usize> {
+        let allowed = self.rungs().iter().rposition(|rung| rung.layer() <= layer);
+        allowed.or((self.count > 0).then_some(0))
+    }
+
     /// The rungs, lowest first.
     pub fn rungs(&self) -> &[Rung] {
         &self.rungs[..self.count]

@@ -184,6 +184,18 @@ const FORWARDED: [Extension; 4] = [
 /// the longest element there can be.
 pub const MAX_FORWARDED_HEADER: usize = STAMP.end + 4 * (2 + 255) + 3;
 
+/// Writes the header of a packet that is nothing but padding, with room for [`stamp`]. Returns its
+/// length; `None` without room.
+pub fn write_bare(out: &mut [u8]) -> Option<usize> {
+    let header = out.get_mut(..STAMP.end)?;
+    header.fill(0);
+    // Version 2, padded, with extensions.
+    header[0] = 0xb0;
+    header[FIXED_HEADER..FIXED_HEADER + 2].copy_from_slice(&ONE_BYTE.to_be_bytes());
+    header[FIXED_HEADER + 3] = 1;
+    Some(STAMP.end)
+}
+
 /// Writes the header that receivers get, with the server's own extension ids and without
 /// contributing sources, to the start of `out`; with room for [`stamp`]. Payload type, sequence
 /// number, timestamp and SSRC are still the publisher's; [`patch`] sets them. Returns its length;

@@ -1,9 +1,14 @@
 //! Who receives: the peer connections of one client share its path, and so one estimate of it.
 
 use super::Shard;
+use super::allocate::{Allocator, Budget, Demand};
 use super::message::ClientId;
-use super::peer::DownPeer;
-use crate::media::bandwidth::{Acked, Detector, Estimate, Reading, Schedule};
+use super::pace::Pace;
+use super::peer::{DownPeer, UpPeer};
+use super::release::Cluster;
+use crate::media::Kind;
+use crate::media::bandwidth::{Detector, Estimate, Reading, Schedule};
+use crate::media::down::choice::Allotted;
 use ahash::RandomState;
 use slab::Slab;
 use std::collections::HashMap;
@@ -11,6 +16,16 @@ use std::time::{Duration, Instant};
 
 /// Between two looks at what the detectors of a client say.
 const INTERVAL: Duration = Duration::from_millis(50);
+/// Between two allocations while the path is all that is to be shared …
+const ALLOCATION: Duration = Duration::from_millis(200);
+/// … and while all get all they have use for.
+const IDLE_ALLOCATION: Duration = Duration::from_secs(1);
+/// What a publisher is told whose receiver is not known to be limited, bit/s.
+const UNBOUND: u64 = 50_000_000;
+/// A publisher that sends what it was told to would send so many times as much, perhaps.
+const STARVED: u64 = 3;
+/// Taken for what a sound costs until it is known, bit/s.
+const SOUND: u64 = 48_000;
 /// Taken for the round-trip time of a path until it is known.
 const UNKNOWN_RTT: Duration = Duration::from_millis(100);
 
@@ -21,6 +36,16 @@ pub(crate) struct Client {
     pub(crate) downs: Vec<u32>,
     pub(crate) estimate: Estimate,
     pub(crate) schedule: Schedule,
+    pub(crate) pace: Pace,
+    /// What is being tried.
+    pub(super) probe: Option<Cluster>,
+    /// What it would be sent if its path carried all, bit/s.
+    pub(crate) wanted: u64,
+    allocator: Allocator,
+    /// Tracks of pictures, and what they could be sent: filled anew each time.
+    places: Vec<(u32, u16)>,
+    demands: Vec<Demand>,
+    next_allocation: Option<Instant>,
     /// When its detectors were last asked.
     read: Option<Instant>,
 }
@@ -40,7 +65,7 @@ impl Clients {
     }
 
     /// The place of a client, which is new if it has no peers here.
-    pub(crate) fn enter(&mut self, id: ClientId) -> u32 {
+    pub(crate) fn enter(&mut self, now: Instant, id: ClientId) -> u32 {
         if let Some(place) = self.by_id.get(&id) {
             return *place;
         }
@@ -49,6 +74,13 @@ impl Clients {
             downs: Vec::new(),
             estimate: Estimate::new(),
             schedule: Schedule::default(),
+            pace: Pace::new(now),
+            probe: None,
+            wanted: 0,
+            allocator: Allocator::default(),
+            places: Vec::new(),
+            demands: Vec::new(),
+            next_allocation: None,
             read: None,
         }) as u32;
         self.by_id.insert(id, place);
@@ -69,6 +101,8 @@ impl Clients {
     pub(crate) fn leave(&mut self, place: u32, down: u32) {
         if let Some(client) = self.slab.get_mut(place as usize) {
             client.downs.retain(|other| *other != down);
+            client.pace.forget(down, None);
+            client.schedule.forget();
             self.release(place);
         }
     }
@@ -109,6 +143,63 @@ impl Client {
         let fell = |before: u64| self.estimate.bitrate() < Some(before - before / 20);
         if before.is_some_and(fell) {
             self.schedule.congested(now);
+            self.next_allocation = None;
+        }
+    }
+
+    /// Those that were asked last: of which down peer, and which of its tracks.
+    pub(super) fn tracks_of_pictures(&self) -> &[(u32, u16)] {
+        &self.places
+    }
+
+    /// Asks what all its tracks could be sent. Returns what its sounds cost, bit/s.
+    fn ask(&mut self, downs: &Slab<DownPeer>, ups: &Slab<UpPeer>) -> u64 {
+        self.places.clear();
+        self.demands.clear();
+        let mut sound = 0;
+        self.wanted = 0;
+        for index in &self.downs {
+            let Some(down) = downs.get(*index as usize).filter(|down| down.connected) else {
+                continue;
+            };
+            for (at, track) in down.tracks.iter().enumerate() {
+                let is_sent = track.source().is_some() && !track.is_withheld();
+                let source = down.source_of(track).filter(|_| is_sent);
+                let Some(up) = source.and_then(|source| ups.get(source as usize)) else {
+                    continue;
+                };
+                if track.codec().kind() == Kind::Audio {
+                    sound += match track.figures().bitrate {
+                        0 => SOUND,
+                        measured => measured,
+                    };
+                    continue;
+                }
+                let ladder = track.ladder(&up.tracks);
+                let mut demand = Demand::new(ladder.rungs().iter().map(|rung| rung.bitrate));
+                demand.priority = track.view().priority || up.speaks();
+                demand.is_kept = !up.is_layered() && up.downs.len() == 1;
+                (demand.is_new, demand.current) = match track.allotted() {
+                    Allotted::All => (true, None),
+                    Allotted::Nothing => (false, None),
+                    Allotted::UpTo(layer) => (false, ladder.place_of(layer)),
+                };
+                self.wanted += demand.most();
+                self.demands.push(demand);
+                self.places.push((*index, at as u16));
+            }
+        }
+        self.wanted += sound;
+        sound
+    }
+
+    /// Takes what a probe showed, if it is over.
+    fn end_probe(&mut self, now: Instant, detector: &mut Detector) {
+        if let Some(result) = detector.probe_result(now) {
+            // Others of the client's peers had their part of the path meanwhile.
+            let others = self.estimate.acked().saturating_sub(detector.acked());
+            self.estimate.probed(now, result.and(others));
+            self.schedule.done(now, result);
         }
     }
 
@@ -117,7 +208,7 @@ impl Client {
         let each = self
             .downs
             .iter()
-            .filter_map(|down| downs.get(*down as usize)?.remb);
+            .filter_map(|down| downs.get(*down as usize)?.spare_remb());
         let sum = each.reduce(u64::saturating_add);
         self.estimate.remb(now, sum);
     }
@@ -125,34 +216,45 @@ impl Client {
 
 impl Shard {
     /// A receiver told what became of its packets.
-    #[expect(dead_code, reason = "feedback of the transport is not negotiated yet")]
-    pub(super) fn acknowledged(
-        &mut self,
-        now: Instant,
-        index: u32,
-        packets: impl Iterator<Item = Acked>,
-    ) {
+    pub(super) fn acknowledged(&mut self, now: Instant, index: u32, feedback: &[u8]) {
         let Self { downs, clients, .. } = self;
         let Some(down) = downs.get_mut(index as usize) else {
             return;
         };
         let place = down.client;
+        let Some(log) = &mut down.send_log else {
+            return;
+        };
         let detector = down
             .detector
             .get_or_insert_with(|| Box::new(Detector::new(now)));
-        detector.feedback(now, packets);
-        let result = detector.probe_result(now);
+        detector.feedback(now, log.feedback(now, feedback));
         let Some(client) = clients.get_mut(place) else {
             return;
         };
-        if let Some(result) = result {
-            client.estimate.probed(now, result);
-            client.schedule.done(now, result);
-        }
+        client.end_probe(now, detector);
         let is_due = |read: Instant| now.saturating_duration_since(read) >= INTERVAL;
         if client.read.is_none_or(is_due) {
             client.read(now, downs);
+            self.allocate(now, place);
+            self.probe(now, place);
         }
+    }
+
+    /// Looks after a receiver from time to time: where all is paused, nothing is told of, and what
+    /// the path carries has to be tried.
+    pub(super) fn tend(&mut self, now: Instant, index: u32) {
+        let Self { downs, clients, .. } = self;
+        let Some(down) = downs.get_mut(index as usize) else {
+            return;
+        };
+        let place = down.client;
+        let (Some(client), Some(detector)) = (clients.get_mut(place), &mut down.detector) else {
+            return;
+        };
+        client.end_probe(now, detector);
+        self.allocate(now, place);
+        self.probe(now, place);
     }
 
     /// A receiver said what it estimates by itself.
@@ -163,6 +265,123 @@ impl Shard {
         };
         if let Some(client) = clients.get_mut(place) {
             client.sum_remb(now, downs);
+            self.allocate(now, place);
+        }
+    }
+
+    /// Shares what a client's path carries among the pictures that it receives, if it is time.
+    pub(super) fn allocate(&mut self, now: Instant, place: u32) {
+        let Self {
+            clients,
+            downs,
+            ups,
+            ..
+        } = self;
+        let Some(client) = clients.get_mut(place) else {
+            return;
+        };
+        let Some((carried, budget)) = client.estimate.bitrate().zip(client.estimate.budget())
+        else {
+            return;
+        };
+        if client.next_allocation.is_some_and(|at| now < at) {
+            return;
+        }
+        let sound = client.ask(downs, ups);
+        let limited = client.estimate.is_limited();
+        client.pace.set(limited.then_some(carried));
+        let budget = Budget {
+            now: budget.saturating_sub(sound),
+            carried: carried.saturating_sub(sound),
+            is_limited: limited,
+        };
+        let decided = client.allocator.decide(now, &budget, &client.demands);
+        let equal = budget.carried / (client.demands.len().max(1) as u64);
+        let (mut all, mut starved) = (true, false);
+        for ((rung, demand), (down, at)) in decided.iter().zip(&client.demands).zip(&client.places)
+        {
+            all &= *rung == demand.highest();
+            let Some(down) = downs.get_mut(*down as usize) else {
+                continue;
+            };
+            down.is_paced = limited;
+            down.useful = Some(match limited {
+                true => equal * 17 / 20,
+                false => UNBOUND,
+            });
+            let source = down
+                .tracks
+                .get(usize::from(*at))
+                .and_then(|track| down.source_of(track));
+            if let Some(up) = source.and_then(|source| ups.get(source as usize))
+                && let Some(track) = down.tracks.get_mut(usize::from(*at))
+            {
+                track.allot(*rung, &up.tracks);
+                // Who sends one size sends more once told that more can be used.
+                let useful = down.useful.unwrap_or(0);
+                if limited && !up.is_layered() && demand.rate(*rung) * 10 >= useful * 6 {
+                    starved = true;
+                }
+            }
+        }
+        if starved {
+            client.wanted = client.wanted.max(carried * STARVED);
+        } else if all {
+            // Nothing would be won.
+            client.wanted = 0;
+        }
+        let pause = if all { IDLE_ALLOCATION } else { ALLOCATION };
+        client.next_allocation = Some(now + pause);
+        let count = client.places.len();
+        for at in 0..count {
+            let place = self
+                .clients
+                .get(place)
+                .and_then(|client| client.places.get(at));
+            if let Some((down, at)) = place.copied() {
+                self.apply(now, down, at);
+                self.tell_useful(down);
+            }
+        }
+    }
+
+    /// A publisher of pictures in one size is told what the receiver can use of them.
+    fn tell_useful(&mut self, index: u32) {
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        if down.detector.is_none() || down.sources.len() != 1 {
+            return;
+        }
+        let (before, Some(useful)) = (down.remb, down.useful) else {
+            return;
+        };
+        let near = before.is_some_and(|before| useful.abs_diff(before) < before / 20);
+        if let (Some(source), false) = (down.sources[0], near) {
+            down.remb = Some(useful);
+            let layered = self
+                .ups
+                .get(source as usize)
+                .is_some_and(UpPeer::is_layered);
+            if !layered {
+                self.update_remb(source, before, useful);
+            }
+        }
+    }
+
+    /// A track was given more or less than it had.
+    fn apply(&mut self, now: Instant, index: u32, at: u16) {
+        let down = self.downs.get_mut(index as usize);
+        let Some(track) = down.and_then(|down| down.tracks.get_mut(usize::from(at))) else {
+            return;
+        };
+        if !track.take_changed() {
+            return;
+        }
+        if track.is_waiting() {
+            self.begin_track(now, index, at);
+        } else {
+            self.choose_for(now, index);
         }
     }
 }

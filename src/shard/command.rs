@@ -52,7 +52,7 @@ impl Shard {
                 role,
                 local,
             } => {
-                let client = self.clients.enter(client);
+                let client = self.clients.enter(now, client);
                 self.add_down(now, (peer, client), (source, home), role, &local);
             }
             Command::AddSource { peer, source, home } => self.add_source(peer, source, home),
@@ -203,6 +203,8 @@ impl Shard {
             send_log: None,
             report_from: 0,
             remb: None,
+            useful: None,
+            is_paced: false,
             detector: None,
         }) as u32;
         if let Some(client) = self.clients.get_mut(client) {

@@ -69,6 +69,9 @@ reasons! {
     NotInCache => "not-in-cache",
     /// A NACK for a packet that was sent again less than a round trip ago.
     RepairedLately => "repaired-lately",
+    /// Packets of a track waited too long for its receiver's path; each time counted, not each
+    /// packet.
+    PathFull => "path-full",
     /// A NACK of a track of which too much was sent again already.
     TooManyRepairs => "too-many-repairs",
     /// More packets were asked for again than one turn sends.

@@ -167,7 +167,7 @@ fn write_to_receiver(
     }
     let mut is_idle = true;
     for track in &mut down.tracks {
-        is_idle &= !track.measure(now) && track.figures().packets > 0;
+        is_idle &= !track.measure(now) && track.figures().packets > 0 && !track.is_paused();
     }
     if is_idle {
         down.peer.next_report = Some(now + IDLE_REPORT_INTERVAL);

@@ -3,9 +3,11 @@
 use super::Shard;
 use super::batch::Batch;
 use super::drops::Drop;
+use super::pace::{Pace, Waiting};
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
 use super::seal::{Outlet, seal, seal_repair};
+use crate::media::Kind;
 use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
 use std::collections::VecDeque;
@@ -55,6 +57,16 @@ pub(crate) struct Flush {
     cursor: Cursor,
     /// Tracks of receivers that have begun to send another encoding.
     pub(crate) switched: Vec<(u32, u16)>,
+    /// Clients for which packets wait until their paths take them.
+    pub(crate) paced: Vec<u32>,
+    /// When the first of those may leave.
+    pub(crate) paced_due: Option<Instant>,
+    /// Clients whose paths are probed.
+    pub(crate) probing: Vec<u32>,
+    /// When the next packet of a probe is to leave.
+    pub(crate) probe_due: Option<Instant>,
+    /// Tracks of receivers whose packets have waited too long.
+    pub(crate) restarts: Vec<(u32, u16)>,
     pub(crate) is_urgent: bool,
 }
 
@@ -101,6 +113,17 @@ impl Flush {
         self.resends.retain(|resend| resend.down != down);
         self.replays.retain(|replay| replay.down != down);
         self.switched.retain(|(other, _)| *other != down);
+        self.restarts.retain(|(other, _)| *other != down);
+    }
+
+    /// A packet is to wait until its client's path takes it.
+    fn wait(&mut self, client: u32, pace: &mut Pace, waiting: Waiting) {
+        if pace.waiting() == 0 {
+            self.paced.push(client);
+        }
+        if !pace.push(waiting) {
+            self.restarts.push((waiting.down, waiting.track));
+        }
     }
 
     /// Entries of all kinds.
@@ -126,10 +149,13 @@ impl Shard {
             || self.write_feedback(now, batch)
             || self.write_resends(now, batch)
             || self.write_replays(now, batch)
-            || self.write_pending(now, batch);
+            || self.write_paced(now, batch)
+            || self.write_pending(now, batch)
+            || self.write_probes(now, batch);
         if !full {
             self.flush.is_urgent = false;
             self.settle_switches(now);
+            self.settle_restarts(now);
         }
         full
     }
@@ -303,6 +329,7 @@ impl Shard {
             drops,
             flush,
             relays,
+            clients,
             ..
         } = self;
         let mut cursor = flush.cursor;
@@ -331,6 +358,13 @@ impl Shard {
                         sealer,
                         log: down.send_log.as_deref_mut(),
                     };
+                    // Sound never waits.
+                    let is_paced = down.is_paced && track.codec().kind() == Kind::Video;
+                    let mut gate = if is_paced {
+                        clients.get_mut(down.client)
+                    } else {
+                        None
+                    };
                     while let Some(seqno) = up_track.pending().get(cursor.packet) {
                         let Some(space) = batch.space() else {
                             flush.cursor = cursor;
@@ -340,6 +374,20 @@ impl Shard {
                         let Some((meta, bytes)) = up_track.packet(*seqno) else {
                             continue;
                         };
+                        if let Some(client) = &mut gate
+                            && !client.pace.is_open(now)
+                        {
+                            let waiting = Waiting {
+                                down: receiver.down,
+                                track: receiver.track,
+                                source: track_index,
+                                seqno: *seqno,
+                                len: meta.len,
+                                since: now,
+                            };
+                            flush.wait(down.client, &mut client.pace, waiting);
+                            continue;
+                        }
                         let label = track.forward(now, track_index, meta, &up.tracks);
                         let Some(label) = label else {
                             continue;
@@ -348,6 +396,9 @@ impl Shard {
                             Some(len) => {
                                 track.sent(meta);
                                 batch.commit(path, len);
+                                if let Some(client) = &mut gate {
+                                    client.pace.sent(now, meta.len);
+                                }
                             }
                             None => drops.count(Drop::Unsealed),
                         }

@@ -359,6 +359,10 @@ pub struct TrackStats {
     pub keyframe_requests: u64,
     /// Times that another encoding or layer was sent than before (down).
     pub switches: u64,
+    /// Times that it was paused because the receiver's path did not carry it (down).
+    pub pauses: u64,
+    /// It is paused now.
+    pub paused: bool,
     /// Which layers are sent (down), and which there are.
     pub shown: Shown,
 }

@@ -4,6 +4,7 @@
 //! Its driver calls `handle_*` as things happen and then [`Shard::poll_transmit`] until the
 //! shard has nothing more to send. Packets of one turn go out together, receiver by receiver.
 
+mod allocate;
 mod batch;
 mod choice;
 mod client;
@@ -14,9 +15,11 @@ mod figures;
 mod flush;
 mod handshake;
 mod message;
+mod pace;
 mod peer;
 mod receive;
 mod relay;
+mod release;
 mod route;
 mod seal;
 mod speaker;
@@ -182,6 +185,9 @@ impl Shard {
         }
         if report_due {
             self.settle_voice(now, place);
+            if let Place::Down(index) = place {
+                self.tend(now, index);
+            }
         }
         self.after_transport(now, place);
     }
@@ -190,7 +196,12 @@ impl Shard {
     /// of datagrams too, due or not.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        [timer, self.handshakes.due()].into_iter().flatten().min()
+        let flush = [self.flush.paced_due, self.flush.probe_due];
+        let flush = flush.into_iter().flatten().min();
+        [timer, self.handshakes.due(), flush]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What happened.

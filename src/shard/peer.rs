@@ -162,6 +162,21 @@ impl UpPeer {
         }
     }
 
+    /// Its pictures can be had in several sizes, and it hears by other means what its own path
+    /// carries.
+    pub(crate) fn is_free(&self) -> bool {
+        let hears = |track: &UpTrack| track.config().feedback.transport_cc;
+        self.tracks.iter().any(hears) && self.is_layered()
+    }
+
+    pub(crate) fn is_layered(&self) -> bool {
+        self.tracks.iter().enumerate().any(|(at, track)| {
+            let mid = &track.config().mid;
+            let others = self.tracks.get(at + 1..).unwrap_or_default();
+            track.layers().highest().0 > 0 || others.iter().any(|other| other.config().mid == *mid)
+        })
+    }
+
     /// The publisher's clock was read.
     pub(crate) fn clock(&mut self, ours: NtpTime, theirs: NtpTime) {
         let offset = ours.0.wrapping_sub(theirs.0) as i64;
@@ -200,6 +215,10 @@ pub(crate) struct DownPeer {
     pub(crate) report_from: usize,
     /// The receiver's estimate, bit/s.
     pub(crate) remb: Option<u64>,
+    /// What it can use of its pictures by its client's estimate, bit/s.
+    pub(crate) useful: Option<u64>,
+    /// Its client's path is known to be the limit: packets leave as that takes them.
+    pub(crate) is_paced: bool,
     /// What its packets say of the path, once the receiver told of them.
     pub(crate) detector: Option<Box<Detector>>,
 }
@@ -208,6 +227,23 @@ impl DownPeer {
     /// The publisher of one of its tracks, while there is one.
     pub(crate) fn source_of(&self, track: &DownTrack) -> Option<u32> {
         self.sources.get(track.config().publisher).copied()?
+    }
+
+    /// The receiver's estimate, bit/s. A receiver does not count with much more than it is sent; so
+    /// one that is well above that only says that there is more.
+    pub(crate) fn spare_remb(&self) -> Option<u64> {
+        let remb = self.remb?;
+        let sent: u64 = self
+            .tracks
+            .iter()
+            .map(|track| track.figures().bitrate)
+            .sum();
+        let is_spare = sent > 0 && remb.saturating_mul(10) >= sent.saturating_mul(13);
+        Some(if is_spare {
+            remb.saturating_mul(3)
+        } else {
+            remb
+        })
     }
 
     /// The receiver's estimate for one of its publishers, bit/s: those that send it pictures

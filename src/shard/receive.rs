@@ -280,6 +280,8 @@ impl Shard {
                     self.keyframe_requested(now, index, ssrc);
                 }
             }
+            // What its transport tells is more.
+            Report::Remb { .. } if down.detector.is_some() => {}
             Report::Remb { bitrate, .. } => {
                 let before = down.remb.replace(bitrate);
                 let before = before.map(|before| down.share(before));
@@ -294,12 +296,7 @@ impl Shard {
                 }
                 self.receiver_estimated(now, index);
             }
-            Report::TransportCc { body, .. } => {
-                if let Some(log) = &mut down.send_log {
-                    // The estimate of the receiver's path is to have them.
-                    log.feedback(now, body).for_each(drop);
-                }
-            }
+            Report::TransportCc { body, .. } => self.acknowledged(now, index, body),
             Report::Bye { .. } | Report::TimeEchoes { .. } | Report::Unknown { .. } => {}
         }
     }

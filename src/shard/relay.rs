@@ -12,6 +12,9 @@ use crate::media::up::{MAX_PENDING, UpTrack};
 use crate::media::{Codec, Kind};
 use std::time::Instant;
 
+/// What publishers are told who are to send what they can, bit/s.
+const UNBOUND: u64 = 50_000_000;
+
 /// Whose packet it is.
 #[derive(Debug, Clone, Copy)]
 pub struct RelayHeader {
@@ -189,6 +192,13 @@ impl Shard {
         let best = own
             .chain(up.mirrors.iter().filter_map(|(_, remb)| *remb))
             .max();
+        // Where receivers are sent some of what there is, what one can take says nothing of what
+        // is to be sent in all.
+        let best = if up.is_free() {
+            up.remb.map(|_| UNBOUND)
+        } else {
+            best
+        };
         let changed = up.remb != best;
         up.remb = best;
         if let Some(home) = up.home.filter(|_| changed) {

@@ -126,6 +126,40 @@ pub(super) fn seal_repair(
     Some(len)
 }
 
+/// The longest padding there is (RFC 3550, section 5.1).
+const LONGEST_PADDING: [u8; 255] = {
+    let mut padding = [0; 255];
+    padding[254] = 255;
+    padding
+};
+
+/// Writes a packet of the repairs' stream that repairs nothing, and only shows how fast it
+/// arrives. Returns its length.
+pub(super) fn seal_padding(
+    outlet: &mut Outlet<'_>,
+    track: &DownTrack,
+    repair: &RepairLabel,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let header_len = packet::write_bare(out)?;
+    let (rtx, number) = (repair.rtx, repair.number);
+    packet::patch(
+        out.first_chunk_mut()?,
+        rtx.payload_type,
+        number as u16,
+        track.last_timestamp(),
+        rtx.ssrc,
+    );
+    outlet.stamp(track, out);
+    let padding = &LONGEST_PADDING;
+    let sealed = outlet
+        .sealer
+        .seal_rtp(rtx.ssrc, number, header_len, padding, out);
+    let len = sealed.ok()?;
+    outlet.sent(track, len);
+    Some(len)
+}
+
 /// The same for a packet that differs from the kept one beyond the fixed fields of its header.
 fn seal_edited(
     outlet: &Outlet<'_>,

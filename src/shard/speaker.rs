@@ -195,7 +195,7 @@ impl UpPeer {
         self.voice.as_mut().map(|(_, voice)| voice)
     }
 
-    fn speaks(&self) -> bool {
+    pub(super) fn speaks(&self) -> bool {
         self.voice.as_ref().is_some_and(|(_, voice)| voice.speaks())
     }
 }

@@ -128,6 +128,8 @@ fn down_stats(down: &DownPeer, ups: &Slab<UpPeer>, estimate: Option<u64>) -> Str
                 keyframes: figures.keyframes,
                 keyframe_requests: figures.keyframe_requests,
                 switches: figures.switches,
+                pauses: figures.pauses,
+                paused: track.is_paused(),
                 shown: publisher.map_or_else(Shown::default, |up| track.shown(&up.tracks)),
             }
         })

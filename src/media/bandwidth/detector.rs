@@ -77,7 +77,8 @@ impl Detector {
     /// Nothing was sent yet.
     pub fn new(now: Instant) -> Self {
         Self {
-            start: now,
+            // What is told of first was sent a little before.
+            start: now.checked_sub(AGE).unwrap_or(now),
             group: None,
             previous: None,
             trend: Trend::new(),
@@ -187,6 +188,18 @@ impl Detector {
     /// What is sent from now on is a probe.
     pub fn begin_probe(&mut self, probe: Probe) {
         self.probe = Some(probe);
+    }
+
+    /// What is sent from now on is not part of the probe any more.
+    pub fn end_probe(&mut self, now: Instant) {
+        if let Some(probe) = &mut self.probe {
+            probe.close(now);
+        }
+    }
+
+    /// bit/s that arrived lately.
+    pub fn acked(&self) -> u64 {
+        self.throughput.rate(WINDOW) as u64
     }
 
     /// What the probe showed, once.

@@ -105,9 +105,7 @@ impl Estimate {
 
     /// The estimate follows from congestion, and is not just as far as was tried.
     pub fn is_limited(&self) -> bool {
-        self.limited
-            || self.loss.bound().is_some()
-            || (self.updated.is_none() && self.remb.is_some())
+        self.updated.is_some() && (self.limited || self.loss.bound().is_some())
     }
 
     /// The share of packets lost lately, 0 to 1.

@@ -5,17 +5,19 @@
 use std::time::{Duration, Instant};
 
 /// A loss above what belongs to the path must be this high, as a share, to lead to a trial.
-const HIGH: f64 = 0.10;
+const HIGH: f64 = 0.15;
 /// So high a loss is believed after fewer packets.
 const SEVERE: f64 = 0.35;
 /// A loss above what belongs to the path that lets the bound grow.
 const LOW: f64 = 0.03;
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_millis(1_000);
 const WINDOW_PACKETS: u32 = 40;
 const SEVERE_WINDOW: Duration = Duration::from_millis(150);
 const SEVERE_PACKETS: u32 = 12;
 /// No loss that belongs to a path is higher: a path that loses more carries nothing.
 const MAX_INHERENT: f64 = 0.35;
+/// Seconds over which losses are averaged.
+const MEMORY: f64 = 8.0;
 /// The bound grows so much a second while little is lost.
 const GROWTH: f64 = 1.15;
 /// A trial whose rate did not change is given up.
@@ -33,6 +35,8 @@ struct Trial {
 pub(super) struct LossBound {
     bound: Option<f64>,
     inherent: f64,
+    /// What is lost on average, over a while.
+    mean: f64,
     lost: u32,
     total: u32,
     since: Option<Instant>,
@@ -45,6 +49,7 @@ impl LossBound {
         Self {
             bound: None,
             inherent: 0.0,
+            mean: 0.0,
             lost: 0,
             total: 0,
             since: None,
@@ -75,7 +80,7 @@ impl LossBound {
         let loss = f64::from(self.lost) / f64::from(self.total);
         let full = elapsed >= WINDOW && self.total >= WINDOW_PACKETS;
         let severe = loss > SEVERE && elapsed >= SEVERE_WINDOW && self.total >= SEVERE_PACKETS;
-        let stale = elapsed >= 4 * WINDOW;
+        let stale = elapsed >= 2 * WINDOW;
         if !full && !severe && !stale {
             return;
         }
@@ -105,7 +110,9 @@ impl LossBound {
                 return;
             }
         }
-        let excess = loss - self.inherent;
+        // Losses in bursts are now more, now less; what has lasted for long is the path's.
+        let excess = loss - self.inherent.max((self.mean * 1.5).min(0.10));
+        self.mean += (loss - self.mean) * (elapsed.as_secs_f64() / MEMORY).min(1.0);
         if excess > HIGH {
             let arrived = acked * if loss > SEVERE { 0.85 } else { 0.95 };
             self.bound = Some(self.bound.map_or(arrived, |bound| bound.min(arrived)));

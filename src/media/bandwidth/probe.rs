@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Probe {
     start: Instant,
-    end: Instant,
+    end: Option<Instant>,
     wanted: u32,
     packets: u32,
     bytes: u32,
@@ -35,12 +35,25 @@ pub enum ProbeResult {
     Lost,
 }
 
+impl ProbeResult {
+    /// The same, if so many bit/s more arrived by other ways.
+    #[must_use]
+    pub fn and(self, others: u64) -> Self {
+        match self {
+            Self::Carried(bitrate) => Self::Carried(bitrate + others),
+            Self::Saturated(bitrate) => Self::Saturated(bitrate + others),
+            Self::Lost => Self::Lost,
+        }
+    }
+}
+
 impl Probe {
-    /// All that is sent from `start` to `end`, both included, and is `wanted` bytes long.
-    pub fn new(start: Instant, end: Instant, wanted: u32) -> Self {
+    /// All that is sent from `start` until it is [closed](Self::close), which is to be so many bytes
+    /// at least.
+    pub fn new(start: Instant, wanted: u32) -> Self {
         Self {
             start,
-            end,
+            end: None,
             wanted,
             packets: 0,
             bytes: 0,
@@ -49,12 +62,17 @@ impl Probe {
         }
     }
 
+    /// What is sent after this does not belong to it.
+    pub fn close(&mut self, end: Instant) {
+        self.end = Some(end);
+    }
+
     /// A packet's fate became known.
     pub fn acked(&mut self, packet: &Acked) {
         let Some(arrived) = packet.arrived else {
             return;
         };
-        if packet.sent < self.start || packet.sent > self.end {
+        if packet.sent < self.start || self.end.is_some_and(|end| packet.sent > end) {
             return;
         }
         self.packets += 1;
@@ -78,10 +96,13 @@ impl Probe {
 
     /// What it showed, once it is over.
     pub fn result(&self, now: Instant) -> Option<ProbeResult> {
+        let Some(end) = self.end else {
+            return (now > self.start + 2 * PATIENCE).then_some(ProbeResult::Lost);
+        };
         let enough = self.packets >= MIN_PACKETS
             && f64::from(self.bytes) >= f64::from(self.wanted) * MIN_SHARE;
         if !enough {
-            return (now > self.end + PATIENCE).then_some(ProbeResult::Lost);
+            return (now > end + PATIENCE).then_some(ProbeResult::Lost);
         }
         let (first_sent, last_sent, last_size) = self.sent?;
         let (first_arrived, last_arrived, first_size) = self.arrived?;
@@ -182,6 +203,11 @@ impl Schedule {
                 self.pause.mul_f64(1.5).min(MAX_PAUSE)
             }
         };
+    }
+
+    /// Whoever carried a cluster may be gone.
+    pub fn forget(&mut self) {
+        self.running = false;
     }
 
     /// The path is congested: not now.

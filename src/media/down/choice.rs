@@ -26,6 +26,17 @@ pub struct Shown {
     pub max_tid: u8,
 }
 
+/// What a receiver's path has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allotted {
+    /// Nothing was decided yet.
+    All,
+    /// These layers and encodings, and those below.
+    UpTo(Layer),
+    /// It is paused.
+    Nothing,
+}
+
 impl DownTrack {
     /// How the receiver shows it. Takes effect with the next [`Self::choose`].
     pub fn show(&mut self, view: View) {
@@ -50,6 +61,56 @@ impl DownTrack {
             self.current = None;
         }
         changes
+    }
+
+    /// The group's limits leave it out.
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
+    }
+
+    /// The receiver's path is to be spared what is above this rung of the [`Self::ladder`], or all
+    /// of it. Nothing changes while nothing is known of what the publisher sends. Takes effect with
+    /// the next [`Self::choose`]; the pictures after a pause begin with a keyframe.
+    pub fn allot(&mut self, rung: Option<usize>, tracks: &[UpTrack]) {
+        let ladder = self.ladder(tracks);
+        if ladder.rungs().is_empty() {
+            return;
+        }
+        let Some(rung) = rung else {
+            self.changed |= !self.paused;
+            self.figures.pauses += u64::from(!self.paused);
+            self.paused = true;
+            self.current = None;
+            return;
+        };
+        let aim = ladder.up_to(rung);
+        self.changed |= self.paused || aim != self.aim;
+        self.paused = false;
+        self.aim = aim;
+    }
+
+    /// What was to be sent is given up: it goes on with a keyframe.
+    pub fn restart(&mut self) {
+        self.current = None;
+    }
+
+    /// What was allotted.
+    pub fn allotted(&self) -> Allotted {
+        match self.aim {
+            _ if self.paused => Allotted::Nothing,
+            Layer::TOP => Allotted::All,
+            layer => Allotted::UpTo(layer),
+        }
+    }
+
+    /// True once after something else was allotted than before.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The receiver's path does not carry it.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// The receiver may get all it asks for.
@@ -78,6 +139,7 @@ impl DownTrack {
             Some(_) => self.wanted == Some(up_track),
             None if self.withheld => false,
             // Whatever comes first that is not too much.
+            None if self.paused => false,
             None => {
                 let rank = self.rank(up_track);
                 rank.is_some() && rank <= self.wanted.and_then(|wanted| self.rank(wanted))
@@ -167,7 +229,7 @@ impl DownTrack {
     /// Decides anew what to send, given the publisher's tracks. Returns that of which a keyframe is
     /// to be asked for.
     pub fn choose(&mut self, now: Instant, tracks: &[UpTrack]) -> Option<u16> {
-        if self.codec.kind() == Kind::Audio || self.encodings.is_empty() {
+        if self.codec.kind() == Kind::Audio || self.encodings.is_empty() || self.paused {
             return None;
         }
         self.order(tracks);
