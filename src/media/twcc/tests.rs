@@ -149,7 +149,7 @@ proptest! {
                 heard.insert(number, at);
             }
         }
-        prop_assert!(expected.len() > 0 && heard.len() <= expected.len());
+        prop_assert!(!expected.is_empty() && heard.len() <= expected.len());
         // Those before the first that arrived are not told of if it was told of already.
         for (number, at) in heard {
             prop_assert_eq!(expected.get(&number), Some(&at));
