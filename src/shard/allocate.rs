@@ -88,8 +88,10 @@ pub(super) struct Budget {
     pub(super) now: u64,
     /// What the path is taken to carry.
     pub(super) carried: u64,
-    /// The path is known to carry no more: what does not fit is to be paused.
-    pub(super) is_limited: bool,
+    /// What does not fit into this is to be paused, if the path is known to carry no more.
+    pub(super) floor: u64,
+    /// It is.
+    pub(super) is_congested: bool,
 }
 
 /// Gives each demand a rung, or `None`, that a budget allows: all lowest rungs first, then the
@@ -173,7 +175,7 @@ impl Allocator {
             ..
         } = self;
         let lowest: u64 = demands.iter().map(|demand| demand.rates[0]).sum();
-        let is_short = lowest as f64 > budget.carried as f64 * LOWEST_ROOM;
+        let is_short = lowest as f64 > budget.floor as f64 * LOWEST_ROOM;
         let has_paused = demands
             .iter()
             .any(|demand| !demand.is_new && demand.current.is_none() && demand.count > 0);
@@ -190,12 +192,12 @@ impl Allocator {
         let short = *short;
         strict.resize(demands.len(), None);
         cautious.resize(demands.len(), None);
-        let (amount, carried) = (budget.now as f64, budget.carried as f64);
-        let pauses = budget.is_limited && short.is_some_and(|since| now >= since + GRACE);
-        share(amount, carried * LOWEST_ROOM, pauses, demands, strict);
+        let (amount, floor) = (budget.now as f64, budget.floor as f64);
+        let pauses = budget.is_congested && short.is_some_and(|since| now >= since + GRACE);
+        share(amount, floor * LOWEST_ROOM, pauses, demands, strict);
         share(
             amount / MARGIN,
-            carried / RESUME_MARGIN,
+            floor / RESUME_MARGIN,
             pauses,
             demands,
             cautious,

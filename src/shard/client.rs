@@ -280,7 +280,9 @@ impl Shard {
         let Some(client) = clients.get_mut(place) else {
             return;
         };
-        let Some((carried, budget)) = client.estimate.bitrate().zip(client.estimate.budget())
+        let estimate = &client.estimate;
+        let (Some(carried), Some(budget), Some(floor)) =
+            (estimate.bitrate(), estimate.budget(), estimate.floor())
         else {
             return;
         };
@@ -289,11 +291,12 @@ impl Shard {
         }
         let sound = client.ask(downs, ups);
         let limited = client.estimate.is_limited();
-        client.pace.set(limited.then_some(carried));
+        client.pace.set(limited.then_some(floor));
         let budget = Budget {
             now: budget.saturating_sub(sound),
             carried: carried.saturating_sub(sound),
-            is_limited: limited,
+            floor: floor.saturating_sub(sound),
+            is_congested: client.estimate.is_congested(),
         };
         let decided = client.allocator.decide(now, &budget, &client.demands);
         let equal = budget.carried / (client.demands.len().max(1) as u64);

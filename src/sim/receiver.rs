@@ -6,7 +6,7 @@ use super::payload::{self, Mark};
 use super::report::{ClientReport, TrackReport};
 use super::sender::level;
 use crate::media::feedback::{Compound, NtpClock, NtpTime, Report, Reports};
-use crate::media::packet::Header;
+use crate::media::packet::{self, Header};
 use crate::media::rate::Reception;
 use crate::media::twcc::ArrivalLog;
 use crate::media::{Codec, Kind};
@@ -75,11 +75,14 @@ struct Track {
     sequence: Sequence,
     rtx: Option<Rtx>,
     rtx_sequence: Sequence,
+    /// Numbers that came by a repair first.
+    restored: BTreeSet<u64>,
     reception: Reception,
     /// The first number that arrived, and the highest.
     range: Option<(u64, u64)>,
-    /// The sender's number less that of the packet, once known: the server never leaves one out.
-    distance: Option<i128>,
+    /// Runs of packets whose numbers keep their distance to the sender's: the first number known of
+    /// each, and the distance.
+    runs: Vec<(u64, i128)>,
     /// The highest number, and the sender's.
     last: Option<(u64, u64)>,
     seen: BTreeSet<u64>,
@@ -123,9 +126,10 @@ impl Receiver {
                 sequence: Sequence::default(),
                 rtx: down.rtx,
                 rtx_sequence: Sequence::default(),
+                restored: BTreeSet::new(),
                 reception: Reception::new(now, clock_rate(*kind)),
                 range: None,
-                distance: None,
+                runs: Vec::new(),
                 last: None,
                 seen: BTreeSet::new(),
                 missing: BTreeMap::new(),
@@ -166,7 +170,12 @@ impl Receiver {
         };
         let extended = sequence.extend(header.seqno);
         if !sequence.is_new(extended) {
-            track.report.replayed += 1;
+            if !is_repair && track.restored.contains(&extended) {
+                // It waited somewhere, and its repair overtook it.
+                track.report.needless += 1;
+            } else {
+                track.report.replayed += 1;
+            }
             return true;
         }
         let Some(len) = opener.payload_len(data.len(), header.len) else {
@@ -202,6 +211,10 @@ impl Receiver {
             track.receive(times, &self.config, extended, &header, data, &self.scratch);
             return true;
         }
+        if packet::without_padding(&header, &self.scratch).is_empty() {
+            // It repairs nothing, and was only to arrive.
+            return true;
+        }
         track.report.by_rtx += 1;
         let restored = self.scratch.split_first_chunk();
         let Some((original, payload)) = restored.filter(|_| track.is_rtx(&header)) else {
@@ -214,6 +227,7 @@ impl Receiver {
             return true;
         }
         track.sequence.accept(extended);
+        track.restored.insert(extended);
         let mut header = header;
         header.payload_type = track.payload_type;
         track.receive(times, &self.config, extended, &header, data, payload);
@@ -373,20 +387,24 @@ impl Track {
     }
 
     /// Numbers follow the sender's. The sender's may jump, as when the track was off for a while,
-    /// but then the server's go on without a gap.
+    /// but then the server's go on without a gap. Packets around a jump may be lost, or come late:
+    /// where exactly it lies shows only in time.
     fn check_number(&mut self, seqno: u64, index: u64) {
         let distance = i128::from(index) - i128::from(seqno);
         let (last_seqno, last_index) = self.last.unwrap_or((seqno, index));
-        match self.distance {
-            Some(known) if known != distance => {
-                if seqno == last_seqno + 1 && index > last_index {
-                    self.report.cuts += 1;
-                    self.distance = Some(distance);
-                } else {
-                    self.report.misnumbered += 1;
-                }
+        let at = self.runs.partition_point(|(first, _)| *first <= seqno);
+        let (before, after) = self.runs.split_at_mut(at);
+        match (before.last_mut(), after.first_mut()) {
+            (Some((_, known)), _) if *known == distance => {}
+            (_, Some((first, known))) if *known == distance => *first = seqno,
+            (Some((_, known)), None)
+                if distance > *known && seqno > last_seqno && index > last_index =>
+            {
+                self.report.cuts += 1;
+                self.runs.push((seqno, distance));
             }
-            _ => self.distance = Some(distance),
+            (None, None) => self.runs.push((seqno, distance)),
+            _ => self.report.misnumbered += 1,
         }
         if self.last.is_none_or(|(last, _)| seqno > last) {
             self.last = Some((seqno, index));

@@ -285,10 +285,10 @@ async fn max_history_age() {
 #[tokio::test]
 async fn codecs() {
     for (fields, kept) in [
-        ("", vec!["opus", "VP8"]),
-        (r#""codecs": ["h264", "opus"]"#, vec!["opus", "H264"]),
+        ("", vec!["opus", "VP8", "rtx"]),
+        (r#""codecs": ["h264", "opus"]"#, vec!["opus", "H264", "rtx"]),
         (r#""codecs": ["OPUS"]"#, vec!["opus"]),
-        (r#""codecs": ["vp9", "pcmu"]"#, vec!["PCMU", "VP9"]),
+        (r#""codecs": ["vp9", "pcmu"]"#, vec!["PCMU", "VP9", "rtx"]),
     ] {
         let server = Server::start(&[("c.json", &open(fields))]).await;
         let mut client = joined(&server, "c", "1", "op").await;

@@ -103,6 +103,23 @@ impl Estimate {
         Some((bitrate as f64 * share) as u64)
     }
 
+    /// What pictures may be paused for, bit/s. Losses are a reason to send smaller ones, which repair
+    /// mends; none at all are better only where so much is lost that nothing can be mended.
+    pub fn floor(&self) -> Option<u64> {
+        let bitrate = self.bitrate()?;
+        if self.updated.is_none() || self.loss.is_overwhelming() {
+            return Some(bitrate);
+        }
+        Some(bitrate.max(self.bitrate as u64))
+    }
+
+    /// Delays have shown, or the client has said, that the path carries no more.
+    pub fn is_congested(&self) -> bool {
+        self.limited
+            || self.loss.is_overwhelming()
+            || (self.updated.is_none() && self.remb.is_some())
+    }
+
     /// The estimate follows from congestion, and is not just as far as was tried.
     pub fn is_limited(&self) -> bool {
         self.updated.is_some() && (self.limited || self.loss.bound().is_some())

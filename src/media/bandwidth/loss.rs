@@ -63,6 +63,11 @@ impl LossBound {
         self.bound
     }
 
+    /// So much was lost lately that it is for the rate, whatever the path is.
+    pub(super) fn is_overwhelming(&self) -> bool {
+        self.share > MAX_INHERENT
+    }
+
     /// The share that was lost lately.
     pub(super) fn share(&self) -> f64 {
         self.share

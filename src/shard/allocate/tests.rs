@@ -5,7 +5,8 @@ fn budget(amount: u64) -> Budget {
     Budget {
         now: amount,
         carried: amount,
-        is_limited: true,
+        floor: amount,
+        is_congested: true,
     }
 }
 
@@ -91,7 +92,7 @@ fn what_a_path_does_not_carry_at_all_is_paused_and_comes_back() {
 #[test]
 fn nothing_is_paused_on_a_guess() {
     let guess = Budget {
-        is_limited: false,
+        is_congested: false,
         ..budget(100_000)
     };
     let all = demands(&[&[800_000], SIMULCAST]);
