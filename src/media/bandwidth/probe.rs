@@ -130,8 +130,8 @@ const PAUSE: Duration = Duration::from_millis(1_500);
 const MAX_PAUSE: Duration = Duration::from_secs(4);
 /// Between probes that found more.
 const SUCCESS_PAUSE: Duration = Duration::from_millis(50);
-/// Only so much more than the estimate is worth a probe.
-const WORTH: f64 = 1.1;
+/// An estimate of so many times what is wanted is enough to take it: more is not tried.
+const NEEDED: f64 = 1.15;
 /// How much faster than the estimate a probe is.
 const FASTER: f64 = 2.0;
 /// … and than what is wanted.
@@ -172,7 +172,7 @@ impl Schedule {
     /// A cluster, if it is time for one: `wanted` bit/s would be used if the path carried them.
     pub fn due(&mut self, now: Instant, bitrate: u64, wanted: u64) -> Option<Cluster> {
         let (bitrate, wanted) = (bitrate as f64, wanted as f64);
-        if self.running || wanted < bitrate * WORTH {
+        if self.running || bitrate >= wanted * NEEDED {
             return None;
         }
         let next = *self.next.get_or_insert(now);
