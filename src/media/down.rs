@@ -260,9 +260,11 @@ impl DownTrack {
                 let elapsed = last.wrapping_add(elapsed.max(1));
                 let aligned = before.and_then(|before| self.aligned(before, source, meta, tracks));
                 let limit = self.ticks(MAX_MISALIGNMENT) as i32;
+                // The clock of one source is beyond doubt.
+                let is_same = before == Some(source);
                 let next = aligned
                     .filter(|aligned| {
-                        (-limit..limit).contains(&(aligned.wrapping_sub(elapsed) as i32))
+                        is_same || (-limit..limit).contains(&(aligned.wrapping_sub(elapsed) as i32))
                     })
                     .unwrap_or(elapsed);
                 let is_later = (next.wrapping_sub(last) as i32) > 0;
@@ -315,6 +317,9 @@ impl DownTrack {
     /// The receiver's timestamp of a packet of another encoding than the current one, by the sender
     /// reports of both.
     fn aligned(&self, from: u16, to: u16, meta: &Meta, tracks: &[UpTrack]) -> Option<u32> {
+        if from == to {
+            return Some(meta.timestamp.wrapping_add(self.run.timestamp));
+        }
         let captured = tracks.get(usize::from(to))?.time_of(meta.timestamp)?;
         let there = tracks.get(usize::from(from))?.timestamp_at(captured)?;
         Some(there.wrapping_add(self.run.timestamp))

@@ -46,6 +46,8 @@ pub(crate) struct Client {
     places: Vec<(u32, u16)>,
     demands: Vec<Demand>,
     next_allocation: Option<Instant>,
+    /// What the path was taken to carry when it was shared last, bit/s.
+    allocated: u64,
     /// When its detectors were last asked.
     read: Option<Instant>,
 }
@@ -81,6 +83,7 @@ impl Clients {
             places: Vec::new(),
             demands: Vec::new(),
             next_allocation: None,
+            allocated: 0,
             read: None,
         }) as u32;
         self.by_id.insert(id, place);
@@ -286,9 +289,12 @@ impl Shard {
         else {
             return;
         };
-        if client.next_allocation.is_some_and(|at| now < at) {
+        // What is too much is taken back at once.
+        let falls = carried < client.allocated - client.allocated / 8;
+        if !falls && client.next_allocation.is_some_and(|at| now < at) {
             return;
         }
+        client.allocated = carried;
         let sound = client.ask(downs, ups);
         let limited = client.estimate.is_limited();
         client.pace.set(limited.then_some(floor));

@@ -69,8 +69,10 @@ reasons! {
     NotInCache => "not-in-cache",
     /// A NACK for a packet that was sent again less than a round trip ago.
     RepairedLately => "repaired-lately",
-    /// Packets of a track waited too long for its receiver's path; each time counted, not each
-    /// packet.
+    /// A NACK of a packet of an encoding that its receiver is not sent any more.
+    Outdated => "outdated",
+    /// Packets of a track waited too long for its receiver's path: each time counted, not each
+    /// packet. Or a NACK while that path is full.
     PathFull => "path-full",
     /// A NACK of a track of which too much was sent again already.
     TooManyRepairs => "too-many-repairs",

@@ -207,12 +207,27 @@ impl Shard {
                     .tracks
                     .get(usize::from(origin.run.source))?;
                 let (meta, bytes) = up_track.packet(origin.up)?;
-                Some((meta, bytes, origin.run.label(resend.number, meta)))
+                let label = origin.run.label(resend.number, meta);
+                Some((meta, bytes, label, origin.run.source))
             });
-            let Some((meta, bytes, label)) = found else {
+            let Some((meta, bytes, label, encoding)) = found else {
                 self.drops.count(Drop::NotInCache);
                 continue;
             };
+            // A path that is full takes longer still for what nobody waits for any more.
+            let is_paced = down.is_paced && track.codec().kind() == Kind::Video;
+            let gate = self.clients.get_mut(down.client).filter(|_| is_paced);
+            if gate.is_some() && track.source() != Some(encoding) {
+                self.drops.count(Drop::Outdated);
+                continue;
+            }
+            if gate
+                .as_ref()
+                .is_some_and(|client| !client.pace.is_clear(now))
+            {
+                self.drops.count(Drop::PathFull);
+                continue;
+            }
             let rtt = down.peer.rtt;
             let Some(sealer) = down.peer.transport.sealer() else {
                 continue;
@@ -240,6 +255,9 @@ impl Shard {
                 Some(len) => {
                     track.repaired();
                     batch.commit(path, len);
+                    if let Some(client) = gate {
+                        client.pace.sent(now, len as u16);
+                    }
                 }
                 None => self.drops.count(Drop::Unsealed),
             }

@@ -287,7 +287,9 @@ impl Shard {
         }
     }
 
-    /// A receiver's track begins: at the last keyframe if that is near, else at the next one.
+    /// A receiver's track begins: at the last keyframe if that is near, else at the next one. One
+    /// that had a break goes on at the next: it has seen the last, or its path has no room for all
+    /// that came since.
     fn begin_track(&mut self, now: Instant, index: u32, track: u16) {
         let Some(down) = self.downs.get_mut(index as usize) else {
             return;
@@ -295,6 +297,7 @@ impl Shard {
         let Some(down_track) = down.tracks.get(usize::from(track)) else {
             return;
         };
+        let is_first = down_track.figures().packets == 0;
         let (true, Some(source), true) = (
             down.connected,
             down.source_of(down_track),
@@ -310,7 +313,7 @@ impl Shard {
             .get(source as usize)
             .and_then(|up| up.tracks.get(usize::from(up_track)))
             .and_then(|track| track.replay(now));
-        match replay {
+        match replay.filter(|_| is_first) {
             Some(packets) => self.flush.replay(index, track, up_track, packets),
             None => self.request_keyframe(now, source, up_track),
         }

@@ -69,7 +69,8 @@ impl Pace {
         self.queue.is_empty() && self.is_clear(now)
     }
 
-    fn is_clear(&self, now: Instant) -> bool {
+    /// What was sent has left at the path's rate, or nearly.
+    pub(crate) fn is_clear(&self, now: Instant) -> bool {
         self.rate == 0 || self.clear_at <= now + BURST
     }
 
