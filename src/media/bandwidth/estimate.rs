@@ -205,7 +205,13 @@ impl Estimate {
             }
             _ => acked,
         };
-        let lower = (carried * BACK_OFF).max(FLOOR as f64);
+        let mut lower = carried * BACK_OFF;
+        if reading.queue < LONG_QUEUE {
+            // What arrives may be little because little is sent. A path that carries much less has
+            // a long queue at once.
+            lower = lower.max(self.bitrate * BACK_OFF);
+        }
+        let lower = lower.max(FLOOR as f64);
         self.learn(acked);
         self.limited = true;
         self.decreased = Some(now);
