@@ -120,6 +120,10 @@ impl Clients {
         self.slab.get_mut(place as usize)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.slab.iter().map(|(_, client)| client)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }

@@ -24,7 +24,7 @@ pub struct ShardFigures {
     pub drops: Vec<(&'static str, u64)>,
     /// Timers that ended, by what they were for.
     pub timers: Vec<(&'static str, u64)>,
-    /// What each receiver that said so can take (REMB), bit/s.
+    /// What the path of each receiver is taken to carry, where that is known, bit/s.
     pub estimates: Vec<u64>,
     /// Round-trip time of each peer that is known.
     pub rtts: Vec<Duration>,
@@ -74,6 +74,8 @@ pub struct MediaCounts {
     pub keyframes: u64,
     pub keyframe_requests: u64,
     pub switches: u64,
+    /// Times that a track was paused as its receiver's path did not carry it.
+    pub pauses: u64,
 }
 
 impl AddAssign for MediaCounts {
@@ -86,6 +88,7 @@ impl AddAssign for MediaCounts {
         self.keyframes += other.keyframes;
         self.keyframe_requests += other.keyframe_requests;
         self.switches += other.switches;
+        self.pauses += other.pauses;
     }
 }
 
@@ -101,6 +104,7 @@ impl MediaCounts {
             keyframes: figures.keyframes,
             keyframe_requests: track.keyframe_requests().sent(),
             switches: 0,
+            pauses: 0,
         }
     }
 
@@ -114,6 +118,7 @@ impl MediaCounts {
             keyframes,
             keyframe_requests,
             switches,
+            pauses,
             ..
         } = track.figures_of_codec();
         Self {
@@ -125,6 +130,7 @@ impl MediaCounts {
             keyframes,
             keyframe_requests,
             switches,
+            pauses,
         }
     }
 }
@@ -200,10 +206,13 @@ impl Shard {
                 *entry(&mut tracks, true, track.codec()) += 1;
             }
         }
+        let clients = self.clients.iter();
+        figures
+            .estimates
+            .extend(clients.filter_map(|client| client.estimate.bitrate()));
         for (_, down) in &self.downs {
             figures.downs.count(down.connected);
             figures.rtts.extend(down.peer.rtt);
-            figures.estimates.extend(down.remb);
             for track in &down.tracks {
                 *entry(&mut counts, false, track.codec()) += MediaCounts::of_down(track);
                 *entry(&mut tracks, false, track.codec()) += u64::from(track.source().is_some());

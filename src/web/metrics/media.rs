@@ -54,7 +54,7 @@ fn sums(shards: &[&ShardFigures]) -> Vec<MediaFigures> {
 /// A counter of [`MediaCounts`]: its name, what it is, and its value.
 type Counter = (&'static str, &'static str, fn(&MediaCounts) -> u64);
 
-const COUNTERS: [Counter; 8] = [
+const COUNTERS: [Counter; 9] = [
     (
         "perikon_rtp_packets_total",
         "RTP packets received or sent, each counted once.",
@@ -95,6 +95,11 @@ const COUNTERS: [Counter; 8] = [
         "Times that a receiver was sent another encoding or layer than before.",
         |counts| counts.switches,
     ),
+    (
+        "perikon_rtp_pauses_total",
+        "Times that a track was paused, as its receiver's path did not carry it.",
+        |counts| counts.pauses,
+    ),
 ];
 
 fn media(exposition: &mut Exposition, shards: &[&ShardFigures]) {
@@ -129,11 +134,11 @@ fn estimates(exposition: &mut Exposition, shards: &[&ShardFigures]) {
     exposition
         .gauge(
             "perikon_estimating_receivers",
-            "Receivers that said what they can take (REMB).",
+            "Receivers of whose paths it is known what they carry.",
         )
         .value(&[], estimates.len());
     let family = "perikon_receiver_bandwidth_bytes_per_second";
-    let help = "What receivers say they can take: least, median, most and those between.";
+    let help = "What the paths of receivers carry: least, median, most and those between.";
     ranks(exposition, family, help, &mut estimates);
     let times = shards.iter().flat_map(|shard| &shard.rtts);
     let mut times: Vec<f64> = times.map(std::time::Duration::as_secs_f64).collect();
