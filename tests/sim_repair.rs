@@ -262,6 +262,7 @@ fn assert_repaired(bounds: &Bounds, seed: u64, link: LinkConfig, rtx: bool) {
         "stale",
         "repaired-lately",
         "too-many-repairs",
+        "path-full",
     ];
     for (reason, count) in world.shard_stats(0).drops {
         assert!(known.contains(&reason), "{count} dropped: {reason}");

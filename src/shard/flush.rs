@@ -221,6 +221,7 @@ impl Shard {
                 self.drops.count(Drop::Outdated);
                 continue;
             }
+            let gate = gate.filter(|client| client.estimate.is_draining());
             if gate
                 .as_ref()
                 .is_some_and(|client| !client.pace.is_clear(now))

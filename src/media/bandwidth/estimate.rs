@@ -120,6 +120,11 @@ impl Estimate {
             || (self.updated.is_none() && self.remb.is_some())
     }
 
+    /// A long queue is to be drained.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// The estimate follows from congestion, and is not just as far as was tried.
     pub fn is_limited(&self) -> bool {
         self.updated.is_some() && (self.limited || self.loss.bound().is_some())
