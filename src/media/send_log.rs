@@ -6,8 +6,8 @@ use super::feedback::{Arrivals, REFERENCE_TICKS, TICK_MICROS};
 use super::seq::extend;
 use std::time::{Duration, Instant};
 
-/// Packets that are remembered: more than two seconds at 10 Mbit/s. A power of two.
-const REMEMBERED: usize = 2_048;
+/// Packets that are remembered: a second at 10 Mbit/s. A power of two.
+const REMEMBERED: usize = 1_024;
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
