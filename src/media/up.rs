@@ -163,23 +163,8 @@ impl UpTrack {
             return Err(Refusal::Srtp(SrtpError::Replayed));
         }
 
-        let payload_len = opener
-            .payload_len(datagram.len(), header.len)
-            .ok_or(Refusal::Srtp(SrtpError::Truncated))?;
-        let header_len =
-            packet::write_forwarded(header, datagram, &self.config.extensions, scratch)
-                .ok_or(Refusal::Oversized)?;
-        let len = header_len + payload_len;
-        let payload = scratch.get_mut(header_len..len).ok_or(Refusal::Oversized)?;
-        opener
-            .open_rtp(
-                datagram,
-                header.ssrc,
-                Sequence::roc_index(extended),
-                header.len,
-                payload,
-            )
-            .map_err(Refusal::Srtp)?;
+        let (header_len, payload) = self.open(header, extended, datagram, opener, scratch)?;
+        let len = header_len + payload.len();
 
         // From here on the packet is authentic.
         if foreign || self.ssrc.is_none() {
@@ -203,6 +188,32 @@ impl UpTrack {
             &scratch[..len],
             false,
         )
+    }
+
+    /// Opens a packet of this number into `scratch`, behind the header that receivers get. Returns
+    /// that one's length, and the payload.
+    fn open<'a>(
+        &self,
+        header: &Header,
+        extended: u64,
+        datagram: &[u8],
+        opener: &Opener,
+        scratch: &'a mut [u8; SLOT],
+    ) -> Result<(usize, &'a mut [u8]), Refusal> {
+        let payload_len = opener
+            .payload_len(datagram.len(), header.len)
+            .ok_or(Refusal::Srtp(SrtpError::Truncated))?;
+        let header_len =
+            packet::write_forwarded(header, datagram, &self.config.extensions, scratch)
+                .ok_or(Refusal::Oversized)?;
+        let payload = scratch
+            .get_mut(header_len..header_len + payload_len)
+            .ok_or(Refusal::Oversized)?;
+        let index = Sequence::roc_index(extended);
+        opener
+            .open_rtp(datagram, header.ssrc, index, header.len, payload)
+            .map_err(Refusal::Srtp)?;
+        Ok((header_len, payload))
     }
 
     /// Keeps an authentic packet, whose new header is `header_len` bytes of `bytes`. One that came

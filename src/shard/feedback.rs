@@ -181,11 +181,8 @@ fn write_to_receiver(
     let first = std::mem::take(&mut down.report_from);
     for at in (0..count).map(|step| (first + step) % count) {
         let track = &down.tracks[at];
-        let publisher = down.sources.get(track.config().publisher).copied();
-        let Some(up) = publisher
-            .flatten()
-            .and_then(|publisher| ups.get(publisher as usize))
-        else {
+        let source = down.source_of(track);
+        let Some(up) = source.and_then(|source| ups.get(source as usize)) else {
             continue;
         };
         let Some(timestamp) = track

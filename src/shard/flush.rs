@@ -6,7 +6,7 @@ use super::drops::Drop;
 use super::pace::{Pace, Waiting};
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
-use super::seal::{Outlet, seal, seal_repair};
+use super::seal::{Outlet, forward, seal, seal_repair};
 use crate::media::Kind;
 use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
@@ -193,11 +193,11 @@ impl Shard {
             let Some(down) = self.downs.get_mut(resend.down as usize) else {
                 continue;
             };
-            let Some(track) = down.tracks.get_mut(usize::from(resend.track)) else {
-                continue;
-            };
-            let source = down.sources.get(track.config().publisher).copied();
-            let (Some(source), Some(path)) = (source.flatten(), down.peer.transport.path()) else {
+            let at = usize::from(resend.track);
+            let source = down.tracks.get(at).and_then(|track| down.source_of(track));
+            let (Some(source), Some(path), Some(track)) =
+                (source, down.peer.transport.path(), down.tracks.get_mut(at))
+            else {
                 continue;
             };
             let found = track.origin(resend.number).and_then(|origin| {
@@ -290,11 +290,11 @@ impl Shard {
         let Some(down) = downs.get_mut(replay.down as usize) else {
             return false;
         };
-        let Some(track) = down.tracks.get_mut(usize::from(replay.track)) else {
-            return false;
-        };
-        let source = down.sources.get(track.config().publisher).copied();
-        let (Some(source), Some(path)) = (source.flatten(), down.peer.transport.path()) else {
+        let at = usize::from(replay.track);
+        let source = down.tracks.get(at).and_then(|track| down.source_of(track));
+        let (Some(source), Some(path), Some(track)) =
+            (source, down.peer.transport.path(), down.tracks.get_mut(at))
+        else {
             return false;
         };
         let Some(up) = ups.get(source as usize) else {
@@ -321,21 +321,16 @@ impl Shard {
             if up_track.pending().contains(&seqno) {
                 continue;
             }
-            let Some((meta, bytes)) = up_track.packet(seqno) else {
+            let Some(packet) = up_track.packet(seqno) else {
                 continue;
             };
-            let Some(label) = track.forward(now, replay.source, meta, &up.tracks) else {
-                continue;
-            };
+            let (tracks, source) = (&up.tracks, replay.source);
+            let len = forward(&mut outlet, track, tracks, source, packet, drops, space);
+            if let Some(len) = len {
+                batch.commit(path, len);
+            }
             if track.has_switched() && track.take_switched() {
                 flush.switched.push((replay.down, replay.track));
-            }
-            match seal(&mut outlet, track, meta, bytes, &label, space) {
-                Some(len) => {
-                    track.sent(meta);
-                    batch.commit(path, len);
-                }
-                None => drops.count(Drop::Unsealed),
             }
         }
         false
@@ -407,19 +402,14 @@ impl Shard {
                             flush.wait(down.client, &mut client.pace, waiting);
                             continue;
                         }
-                        let label = track.forward(now, track_index, meta, &up.tracks);
-                        let Some(label) = label else {
-                            continue;
-                        };
-                        match seal(&mut outlet, track, meta, bytes, &label, space) {
-                            Some(len) => {
-                                track.sent(meta);
-                                batch.commit(path, len);
-                                if let Some(client) = &mut gate {
-                                    client.pace.sent(now, meta.len);
-                                }
+                        let (tracks, packet) = (&up.tracks, (meta, bytes));
+                        let source = track_index;
+                        let len = forward(&mut outlet, track, tracks, source, packet, drops, space);
+                        if let Some(len) = len {
+                            batch.commit(path, len);
+                            if let Some(client) = &mut gate {
+                                client.pace.sent(now, meta.len);
                             }
-                            None => drops.count(Drop::Unsealed),
                         }
                     }
                     if track.has_switched() && track.take_switched() {

@@ -5,6 +5,7 @@ use super::message::RelayMessage;
 use super::peer::{Place, UpPeer, peer_at};
 use super::{Shard, flush};
 use crate::media::Kind;
+use crate::media::down::DownTrack;
 use crate::media::feedback::{Report, Reports};
 use crate::media::packet::{Header, PacketError};
 use crate::media::up::{Refusal, UpTrack};
@@ -305,16 +306,13 @@ impl Shard {
         let Some(down) = self.downs.get_mut(index as usize) else {
             return;
         };
-        let Some(track) = down
-            .tracks
-            .iter_mut()
-            .find(|track| track.config().ssrc == ssrc)
-        else {
+        let is_meant = |track: &DownTrack| track.config().ssrc == ssrc;
+        let Some(at) = down.tracks.iter().position(is_meant) else {
             return;
         };
-        track.keyframe_requested();
-        let publisher = down.sources.get(track.config().publisher).copied();
-        if let (Some(source), Some(up_track)) = (publisher.flatten(), track.source()) {
+        down.tracks[at].keyframe_requested();
+        let track = &down.tracks[at];
+        if let (Some(source), Some(up_track)) = (down.source_of(track), track.source()) {
             self.request_keyframe(now, source, up_track);
         }
     }

@@ -4,7 +4,7 @@ use super::Shard;
 use super::batch::Batch;
 use super::drops::Drop;
 use super::pace::{Pace, Waiting};
-use super::seal::{Outlet, seal, seal_padding};
+use super::seal::{Outlet, forward, seal_padding};
 use crate::media::bandwidth::{Probe, ProbeResult};
 use crate::media::down::DownTrack;
 use std::time::{Duration, Instant};
@@ -70,7 +70,7 @@ impl Shard {
             let at = usize::from(waiting.track);
             let source = down.source_of(down.tracks.get(at)?)?;
             let up = ups.get(source as usize)?;
-            let (meta, bytes) = up
+            let packet = up
                 .tracks
                 .get(usize::from(waiting.source))?
                 .packet(waiting.seqno)?;
@@ -81,16 +81,12 @@ impl Shard {
                 sealer: down.peer.transport.sealer()?,
                 log: down.send_log.as_deref_mut(),
             };
-            let label = track.forward(now, waiting.source, meta, &up.tracks)?;
+            let (tracks, source) = (&up.tracks, waiting.source);
+            let len = forward(&mut outlet, track, tracks, source, packet, drops, space);
             if track.has_switched() && track.take_switched() {
                 flush.switched.push((waiting.down, waiting.track));
             }
-            let sealed = seal(&mut outlet, track, meta, bytes, &label, space);
-            match sealed {
-                Some(_) => track.sent(meta),
-                None => drops.count(Drop::Unsealed),
-            }
-            Some((path, sealed?))
+            Some((path, len?))
         };
         match write() {
             Some((path, len)) => {

@@ -1,11 +1,13 @@
 //! How a kept packet is written for one receiver.
 
 use super::batch::MAX_DATAGRAM;
+use super::drops::{Drop, Drops};
 use crate::media::cache::{Meta, SLOT};
 use crate::media::down::{DownTrack, Label};
 use crate::media::packet::{self, FIXED_HEADER, PADDED};
 use crate::media::rtx::{ORIGINAL, RepairLabel};
 use crate::media::send_log::SendLog;
+use crate::media::up::UpTrack;
 use crate::transport::srtp::Sealer;
 use std::time::Instant;
 
@@ -37,6 +39,27 @@ impl Outlet<'_> {
 
 /// A payload of nothing but padding (RFC 3550, section 5.1).
 const PADDING: [u8; 4] = [0, 0, 0, 4];
+
+/// Writes a packet of one of the publisher's `tracks` for the first time, and counts it. Returns
+/// its length; `None` if the receiver does not get it.
+#[inline]
+pub(super) fn forward(
+    outlet: &mut Outlet<'_>,
+    track: &mut DownTrack,
+    tracks: &[UpTrack],
+    source: u16,
+    (meta, bytes): (&Meta, &[u8]),
+    drops: &mut Drops,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let label = track.forward(outlet.now, source, meta, tracks)?;
+    let len = seal(outlet, track, meta, bytes, &label, out);
+    match len {
+        Some(_) => track.sent(meta),
+        None => drops.count(Drop::Unsealed),
+    }
+    len
+}
 
 /// Writes a packet as one receiver gets it. Returns its length.
 #[inline]
@@ -99,13 +122,6 @@ pub(super) fn seal_repair(
     if !padding.is_empty() {
         *room.first_mut()? &= !PADDED;
     }
-    packet::patch(
-        room.first_chunk_mut()?,
-        repair.rtx.payload_type,
-        repair.number as u16,
-        label.timestamp,
-        repair.rtx.ssrc,
-    );
     let mut copy = [0; SLOT];
     let repaired = copy.get_mut(..ORIGINAL + payload.len())?;
     let (original, room) = repaired.split_at_mut(ORIGINAL);
@@ -117,13 +133,14 @@ pub(super) fn seal_repair(
             .edit
             .write_header(&meta.part, out.get_mut(..header_len)?);
     }
-    outlet.stamp(track, out);
-    let len = outlet
-        .sealer
-        .seal_rtp(repair.rtx.ssrc, repair.number, header_len, repaired, out)
-        .ok()?;
-    outlet.sent(track, len);
-    Some(len)
+    seal_rtx(
+        outlet,
+        track,
+        repair,
+        label.timestamp,
+        (header_len, repaired),
+        out,
+    )
 }
 
 /// The longest padding there is (RFC 3550, section 5.1).
@@ -142,19 +159,38 @@ pub(super) fn seal_padding(
     out: &mut [u8; MAX_DATAGRAM],
 ) -> Option<usize> {
     let header_len = packet::write_bare(out)?;
+    seal_rtx(
+        outlet,
+        track,
+        repair,
+        track.last_timestamp(),
+        (header_len, &LONGEST_PADDING),
+        out,
+    )
+}
+
+/// Makes what stands in `out` the header of a packet of the repairs' stream, and seals the payload
+/// behind it.
+fn seal_rtx(
+    outlet: &mut Outlet<'_>,
+    track: &DownTrack,
+    repair: &RepairLabel,
+    timestamp: u32,
+    (header_len, payload): (usize, &[u8]),
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
     let (rtx, number) = (repair.rtx, repair.number);
     packet::patch(
         out.first_chunk_mut()?,
         rtx.payload_type,
         number as u16,
-        track.last_timestamp(),
+        timestamp,
         rtx.ssrc,
     );
     outlet.stamp(track, out);
-    let padding = &LONGEST_PADDING;
     let sealed = outlet
         .sealer
-        .seal_rtp(rtx.ssrc, number, header_len, padding, out);
+        .seal_rtp(rtx.ssrc, number, header_len, payload, out);
     let len = sealed.ok()?;
     outlet.sent(track, len);
     Some(len)

@@ -5,6 +5,7 @@ use super::receiver::Receiver;
 use super::report::ClientReport;
 use super::sender::Sender;
 use super::world::SimError;
+use crate::media::feedback::{Compound, SenderInfo};
 use crate::transport::Path;
 use crate::transport::demux::{Protocol, demux};
 use crate::transport::description::{IceCredentials, RemoteTransport};
@@ -28,6 +29,32 @@ impl Endpoint {
     fn send(&mut self, outbox: &mut Outbox) {
         while let Some(transmit) = self.transport.poll_transmit(&self.local) {
             outbox.push((transmit.path.remote, transmit.data.to_vec()));
+        }
+    }
+
+    /// Sends a sender report of each track.
+    pub(super) fn send_reports(
+        &mut self,
+        tracks: impl Iterator<Item = (u32, SenderInfo)>,
+        outbox: &mut Outbox,
+    ) {
+        let mut buffer = vec![0; 600];
+        let mut compound: Option<Compound<'_>> = None;
+        let mut space = Some(buffer.as_mut_slice());
+        for (ssrc, info) in tracks {
+            match (&mut compound, space.take()) {
+                (Some(compound), _) => {
+                    // There is room for more tracks than a publisher has.
+                    let _ = compound.sender_report(ssrc, &info, &[]);
+                }
+                (None, Some(space)) => {
+                    compound = Compound::with_sender_report(space, ssrc, &info, &[]).ok();
+                }
+                (None, None) => {}
+            }
+        }
+        if let Some(len) = compound.map(|compound| compound.len()) {
+            self.send_rtcp(buffer, len, outbox);
         }
     }
 

@@ -8,7 +8,7 @@ use super::client::{Endpoint, Outbox, since};
 use super::payload::{self, Mark};
 use super::random::Random;
 use super::report::ClientReport;
-use crate::media::feedback::{Compound, NtpClock, Report, Reports, SenderInfo};
+use crate::media::feedback::{NtpClock, Report, Reports, SenderInfo};
 use crate::media::packet::{Header, patch};
 use crate::media::send_log::SendLog;
 use crate::media::{Codec, Kind};
@@ -386,30 +386,17 @@ impl Sender {
     fn send_report(&mut self, now: Instant, endpoint: &mut Endpoint, outbox: &mut Outbox) {
         let captured = since(self.start, now);
         let ntp = self.clock.at(now);
-        let mut buffer = vec![0; 600];
-        let mut compound: Option<Compound<'_>> = None;
-        let mut space = Some(buffer.as_mut_slice());
-        for track in self.tracks.iter().filter(|track| track.packets > 0) {
+        let sending = self.tracks.iter().filter(|track| track.packets > 0);
+        let reports = sending.map(|track| {
             let info = SenderInfo {
                 ntp,
                 rtp_time: track.timestamp_at(captured),
                 packets: track.packets,
                 octets: track.octets,
             };
-            match (&mut compound, space.take()) {
-                (Some(compound), _) => {
-                    // There is room for more tracks than a publisher has.
-                    let _ = compound.sender_report(track.ssrc, &info, &[]);
-                }
-                (None, Some(space)) => {
-                    compound = Compound::with_sender_report(space, track.ssrc, &info, &[]).ok();
-                }
-                (None, None) => {}
-            }
-        }
-        if let Some(len) = compound.map(|compound| compound.len()) {
-            endpoint.send_rtcp(buffer, len, outbox);
-        }
+            (track.ssrc, info)
+        });
+        endpoint.send_reports(reports, outbox);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

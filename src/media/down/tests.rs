@@ -15,16 +15,7 @@ fn packet(seqno: u64, keyframe: bool) -> Meta {
 #[test]
 fn under_another_codec_old_packets_keep_their_label() {
     let now = Instant::now();
-    let config = DownTrackConfig {
-        mid: "0".to_owned(),
-        encodings: vec![0],
-        publisher: 0,
-        ssrc: 1_000,
-        payload_type: 96,
-        rtx: None,
-        transport_cc: false,
-    };
-    let mut track = DownTrack::new(config, Codec::Vp8);
+    let mut track = DownTrack::new(down_config(&[0]), Codec::Vp8);
     assert_eq!(track.forward(now, 0, &packet(70, false), &[]), None);
     let first = track.forward(now, 0, &packet(71, true), &[]).unwrap();
     assert_eq!((first.number, first.payload_type), (1_000, 96));
@@ -39,16 +30,7 @@ fn under_another_codec_old_packets_keep_their_label() {
 
 #[test]
 fn what_was_counted_under_one_codec_is_not_counted_under_the_next() {
-    let config = DownTrackConfig {
-        mid: "0".to_owned(),
-        encodings: vec![0],
-        publisher: 0,
-        ssrc: 1_000,
-        payload_type: 96,
-        rtx: None,
-        transport_cc: false,
-    };
-    let mut track = DownTrack::new(config, Codec::Vp8);
+    let mut track = DownTrack::new(down_config(&[0]), Codec::Vp8);
     let meta = Meta {
         len: 100,
         header_len: 12,

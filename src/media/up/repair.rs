@@ -44,19 +44,7 @@ impl UpTrack {
         if !sequence.is_new(extended) {
             return Err(Refusal::Srtp(SrtpError::Replayed));
         }
-        let payload_len = opener
-            .payload_len(datagram.len(), header.len)
-            .ok_or(Refusal::Srtp(SrtpError::Truncated))?;
-        let header_len =
-            packet::write_forwarded(header, datagram, &self.config.extensions, scratch)
-                .ok_or(Refusal::Oversized)?;
-        let payload = scratch
-            .get_mut(header_len..header_len + payload_len)
-            .ok_or(Refusal::Oversized)?;
-        let index = Sequence::roc_index(extended);
-        opener
-            .open_rtp(datagram, header.ssrc, index, header.len, payload)
-            .map_err(Refusal::Srtp)?;
+        let (header_len, payload) = self.open(header, extended, datagram, opener, scratch)?;
 
         // From here on the packet is authentic.
         if !known {

@@ -3,7 +3,7 @@
 use super::super::session::Session;
 use crate::group::Description;
 use crate::net::ShardId;
-use crate::shard::{Command, GroupId, PeerId, VoiceLimits};
+use crate::shard::{Command, PeerId, VoiceLimits};
 
 /// What is watched or listened to, rather than somebody who speaks: it is forwarded to all.
 const NO_SPEAKER: [&str; 2] = ["screenshare", "video"];
@@ -27,8 +27,12 @@ impl Session {
         if NO_SPEAKER.contains(&label) {
             return;
         }
-        let limits = VoiceLimits::of(&group.description());
-        self.send_limits(shard, peer, group.id(), limits);
+        let command = Command::Enlist {
+            peer,
+            group: group.id(),
+            limits: VoiceLimits::of(&group.description()),
+        };
+        self.state.engine().send(shard, command);
     }
 
     /// The group file may have changed.
@@ -36,14 +40,5 @@ impl Session {
         for up in self.streams.up.values() {
             self.enlist(up.peer, up.shard, &up.label);
         }
-    }
-
-    fn send_limits(&self, shard: ShardId, peer: PeerId, group: GroupId, limits: VoiceLimits) {
-        let command = Command::Enlist {
-            peer,
-            group,
-            limits,
-        };
-        self.state.engine().send(shard, command);
     }
 }

@@ -5,7 +5,7 @@ use super::encoder::{Encoder, EncodingConfig, FRAME_RATE, Frame, SINGLE, allocat
 use super::mark::{Mark, NONE, Picture};
 use super::rate::{SendRate, Told};
 use crate::media::feedback::{
-    Arrivals, Compound, NtpClock, REFERENCE_TICKS, Report, Reports, SenderInfo, TICK_MICROS,
+    Arrivals, NtpClock, REFERENCE_TICKS, Report, Reports, SenderInfo, TICK_MICROS,
 };
 use crate::media::seq::extend;
 use crate::media::{Codec, Kind};
@@ -443,30 +443,17 @@ impl Publisher {
     fn send_report(&mut self, now: Instant, endpoint: &mut Endpoint, outbox: &mut Outbox) {
         let captured = since(self.start, now);
         let ntp = self.clock.at(now);
-        let mut buffer = vec![0; 600];
-        let mut compound: Option<Compound<'_>> = None;
-        let mut space = Some(buffer.as_mut_slice());
-        for stream in self.streams.iter().filter(|stream| stream.packets > 0) {
+        let sending = self.streams.iter().filter(|stream| stream.packets > 0);
+        let reports = sending.map(|stream| {
             let info = SenderInfo {
                 ntp,
                 rtp_time: stream.timestamp_at(captured),
                 packets: stream.packets,
                 octets: stream.octets,
             };
-            match (&mut compound, space.take()) {
-                (Some(compound), _) => {
-                    // There is room for more streams than a publisher has.
-                    let _ = compound.sender_report(stream.ssrc, &info, &[]);
-                }
-                (None, Some(space)) => {
-                    compound = Compound::with_sender_report(space, stream.ssrc, &info, &[]).ok();
-                }
-                (None, None) => {}
-            }
-        }
-        if let Some(len) = compound.map(|compound| compound.len()) {
-            endpoint.send_rtcp(buffer, len, outbox);
-        }
+            (stream.ssrc, info)
+        });
+        endpoint.send_reports(reports, outbox);
     }
 }
 
