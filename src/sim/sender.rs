@@ -167,7 +167,7 @@ impl Sender {
                     ssrc: self.config.announces_ssrcs.then_some(rtx.ssrc),
                 }),
                 feedback: Feedback {
-                    nack: true,
+                    nack: self.config.nack,
                     pli: track.kind == Kind::Video,
                     fir: track.kind == Kind::Video,
                     remb: false,

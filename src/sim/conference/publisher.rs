@@ -65,8 +65,8 @@ pub struct PublisherReport {
     pub rates: Vec<u64>,
     /// Keyframes made.
     pub keyframes: u64,
-    /// PLI and FIR that arrived.
-    pub keyframe_requests: u64,
+    /// PLI and FIR that arrived: of which encoding, lowest first, and when.
+    pub keyframe_requests: Vec<(usize, Duration)>,
     /// Packets sent again.
     pub resent: u64,
 }
@@ -230,10 +230,10 @@ impl Publisher {
                     self.report.resent += found.len() as u64;
                     self.resends.extend(found);
                 }
-                Ok(Report::Pli { media_ssrc }) => self.want_keyframe(media_ssrc),
+                Ok(Report::Pli { media_ssrc }) => self.want_keyframe(now, media_ssrc),
                 Ok(Report::Fir { entries }) => {
                     for (ssrc, _) in entries {
-                        self.want_keyframe(ssrc);
+                        self.want_keyframe(now, ssrc);
                     }
                 }
                 Ok(Report::ReceiverReport { reports, .. }) => {
@@ -273,10 +273,15 @@ impl Publisher {
         self.rate.feedback(now, &told, RTT);
     }
 
-    fn want_keyframe(&mut self, ssrc: u32) {
-        self.report.keyframe_requests += 1;
-        let at = self.streams.iter().position(|one| one.ssrc == ssrc);
-        if let Some(encoder) = at.and_then(|at| self.encoders.get_mut(at.checked_sub(1)?)) {
+    fn want_keyframe(&mut self, now: Instant, ssrc: u32) {
+        // The first is sound.
+        let stream = self.streams.iter().position(|one| one.ssrc == ssrc);
+        let Some(at) = stream.and_then(|stream| stream.checked_sub(1)) else {
+            return;
+        };
+        let asked = (at, since(self.start, now));
+        self.report.keyframe_requests.push(asked);
+        if let Some(encoder) = self.encoders.get_mut(at) {
             encoder.want_keyframe();
         }
     }

@@ -42,6 +42,8 @@ pub struct SenderConfig {
     pub clock_ahead: Duration,
     /// It sends pictures again by a stream of their own (RFC 4588).
     pub rtx: bool,
+    /// It sends again what it is asked for.
+    pub nack: bool,
     /// It wants to be told what arrived, by transport-wide numbers.
     pub transport_cc: bool,
     /// The share of the packets that it does not even send, to test repair from its history.
@@ -57,6 +59,7 @@ impl Default for SenderConfig {
             first_seqno: None,
             clock_ahead: Duration::from_secs(5),
             rtx: true,
+            nack: true,
             transport_cc: false,
             withheld: 0.0,
         }
