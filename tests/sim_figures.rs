@@ -9,7 +9,8 @@
 mod sim_support;
 
 use perikon::media::Codec;
-use perikon::shard::{MediaFigures, ShardFigures};
+use perikon::shard::{MediaFigures, PathFigures, ShardFigures};
+use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
 use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
 use sim_support::*;
 use std::time::Instant;
@@ -138,4 +139,71 @@ fn sums_agree_with_what_clients_saw_and_outlive_them() {
     );
     assert_eq!((up.tracks, down.tracks), (0, 0));
     assert!(down.counts.packets >= 4 * 900, "{}", down.counts.packets);
+}
+
+#[test]
+fn what_waits_for_a_path_and_what_is_tried_on_it_is_counted() {
+    let mut world = world(22);
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let config = PublisherConfig {
+        encodings: SIMULCAST3,
+        temporal: true,
+    };
+    let publisher = world.broadcast(host, 0, config).unwrap();
+    let wide = LinkConfig {
+        rate: Some(4_000_000),
+        queue_bytes: Some(40_000),
+        ..LinkConfig::GOOD
+    };
+    let watcher = world.add_host(wide, wide);
+    let view = world
+        .watch(watcher, publisher, ViewerConfig::default())
+        .unwrap();
+    let mut before = PathFigures::default();
+    let mut most = 0;
+    let mut pass = |world: &mut World, seconds: u64| {
+        for _ in 0..seconds * 20 {
+            world.run_for(millis(50)).unwrap();
+            let now = world.shard_mut(0).unwrap().figures().paths;
+            for (old, new) in [
+                (before.delayed, now.delayed),
+                (before.given_up, now.given_up),
+                (before.probes, now.probes),
+                (before.padding_bytes, now.padding_bytes),
+            ] {
+                assert!(old <= new, "{before:?}, then {now:?}");
+            }
+            let known = now.carried + now.saturated + now.lost;
+            assert!(known <= now.probes && known + 1 >= now.probes, "{now:?}");
+            assert!(now.waiting <= now.delayed - now.given_up, "{now:?}");
+            // A header at the least.
+            assert!(now.waiting_bytes > 12 * now.waiting || now.waiting == 0);
+            most = now.waiting.max(most);
+            before = now;
+        }
+        (now_of(world), most)
+    };
+    // The publisher's bit rate rises: there is more to be had, and room for it.
+    let (found, most) = pass(&mut world, 15);
+    assert!(
+        found.carried > 0 && found.padding_bytes > 1_000,
+        "{found:?}"
+    );
+    assert_eq!((found.delayed, most), (0, 0), "nothing was in the way");
+    // Then there is not.
+    let narrow = LinkConfig {
+        rate: Some(300_000),
+        ..wide
+    };
+    world.set_links(watcher, narrow, narrow);
+    let (found, most) = pass(&mut world, 15);
+    assert!(most > 0 && found.delayed >= most, "{found:?}");
+    world.leave(view);
+    let (gone, _) = pass(&mut world, 1);
+    assert_eq!((gone.waiting, gone.waiting_bytes), (0, 0));
+    assert!(gone.delayed >= found.delayed, "it stays counted");
+}
+
+fn now_of(world: &mut World) -> PathFigures {
+    world.shard_mut(0).unwrap().figures().paths
 }

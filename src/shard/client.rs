@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::allocate::{Allocator, Budget, Demand};
+use super::figures::PathFigures;
 use super::message::ClientId;
 use super::pace::Pace;
 use super::peer::{DownPeer, UpPeer};
@@ -201,12 +202,13 @@ impl Client {
     }
 
     /// Takes what a probe showed, if it is over.
-    fn end_probe(&mut self, now: Instant, detector: &mut Detector) {
+    fn end_probe(&mut self, now: Instant, detector: &mut Detector, paths: &mut PathFigures) {
         if let Some(result) = detector.probe_result(now) {
             // Others of the client's peers had their part of the path meanwhile.
             let others = self.estimate.acked().saturating_sub(detector.acked());
             self.estimate.probed(now, result.and(others));
             self.schedule.done(now, result);
+            paths.probed(result);
         }
     }
 
@@ -224,7 +226,12 @@ impl Client {
 impl Shard {
     /// A receiver told what became of its packets.
     pub(super) fn acknowledged(&mut self, now: Instant, index: u32, feedback: &[u8]) {
-        let Self { downs, clients, .. } = self;
+        let Self {
+            downs,
+            clients,
+            flush,
+            ..
+        } = self;
         let Some(down) = downs.get_mut(index as usize) else {
             return;
         };
@@ -239,7 +246,7 @@ impl Shard {
         let Some(client) = clients.get_mut(place) else {
             return;
         };
-        client.end_probe(now, detector);
+        client.end_probe(now, detector, &mut flush.paths);
         let is_due = |read: Instant| now.saturating_duration_since(read) >= INTERVAL;
         if client.read.is_none_or(is_due) {
             client.read(now, downs);
@@ -251,7 +258,12 @@ impl Shard {
     /// Looks after a receiver from time to time: where all is paused, nothing is told of, and what
     /// the path carries has to be tried.
     pub(super) fn tend(&mut self, now: Instant, index: u32) {
-        let Self { downs, clients, .. } = self;
+        let Self {
+            downs,
+            clients,
+            flush,
+            ..
+        } = self;
         let Some(down) = downs.get_mut(index as usize) else {
             return;
         };
@@ -259,7 +271,7 @@ impl Shard {
         let (Some(client), Some(detector)) = (clients.get_mut(place), &mut down.detector) else {
             return;
         };
-        client.end_probe(now, detector);
+        client.end_probe(now, detector, &mut flush.paths);
         self.allocate(now, place);
         self.probe(now, place);
     }

@@ -6,6 +6,7 @@
 use super::Shard;
 use super::peer::{DownPeer, UpPeer};
 use crate::media::Codec;
+use crate::media::bandwidth::ProbeResult;
 use crate::media::down::{DownFigures, DownTrack};
 use crate::media::up::UpTrack;
 use std::ops::AddAssign;
@@ -28,6 +29,41 @@ pub struct ShardFigures {
     pub estimates: Vec<u64>,
     /// Round-trip time of each peer that is known.
     pub rtts: Vec<Duration>,
+    /// What waits for receivers' paths, and what was tried on them.
+    pub paths: PathFigures,
+}
+
+/// How receivers' paths are kept from being flooded, and found to carry more.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PathFigures {
+    /// Packets that wait now.
+    pub waiting: u64,
+    /// Their bytes, RTP headers included.
+    pub waiting_bytes: u64,
+    /// Packets that had to wait, since the shard began.
+    pub delayed: u64,
+    /// … and those among them, or beyond what may wait, that were given up.
+    pub given_up: u64,
+    /// Probes that were begun.
+    pub probes: u64,
+    /// Probes that arrived as fast as they were sent,
+    pub carried: u64,
+    /// … that filled a queue,
+    pub saturated: u64,
+    /// … and that did not arrive, or could not be sent to their end.
+    pub lost: u64,
+    /// Bytes sent for nothing but that, RTP headers and protection included.
+    pub padding_bytes: u64,
+}
+
+impl PathFigures {
+    pub(super) fn probed(&mut self, result: ProbeResult) {
+        *match result {
+            ProbeResult::Carried(_) => &mut self.carried,
+            ProbeResult::Saturated(_) => &mut self.saturated,
+            ProbeResult::Lost => &mut self.lost,
+        } += 1;
+    }
 }
 
 /// Peers there are now.
@@ -210,6 +246,12 @@ impl Shard {
         figures
             .estimates
             .extend(clients.filter_map(|client| client.estimate.bitrate()));
+        figures.paths = self.flush.paths;
+        for client in self.clients.iter() {
+            let (packets, bytes) = client.pace.backlog();
+            figures.paths.waiting += packets;
+            figures.paths.waiting_bytes += bytes;
+        }
         for (_, down) in &self.downs {
             figures.downs.count(down.connected);
             figures.rtts.extend(down.peer.rtt);

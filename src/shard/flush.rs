@@ -3,6 +3,7 @@
 use super::Shard;
 use super::batch::Batch;
 use super::drops::Drop;
+use super::figures::PathFigures;
 use super::pace::{Pace, Waiting};
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
@@ -68,6 +69,8 @@ pub(crate) struct Flush {
     /// Tracks of receivers whose packets have waited too long.
     pub(crate) restarts: Vec<(u32, u16)>,
     pub(crate) is_urgent: bool,
+    /// What was counted of that which waits, and of probes.
+    pub(crate) paths: PathFigures,
 }
 
 impl Flush {
@@ -121,7 +124,10 @@ impl Flush {
         if pace.waiting() == 0 {
             self.paced.push(client);
         }
-        if !pace.push(waiting) {
+        if pace.push(waiting) {
+            self.paths.delayed += 1;
+        } else {
+            self.paths.given_up += 1;
             self.restarts.push((waiting.down, waiting.track));
         }
     }

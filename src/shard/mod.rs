@@ -28,7 +28,7 @@ mod withhold;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};
 pub use drops::Drop;
-pub use figures::{MediaCounts, MediaFigures, PeerFigures, ShardFigures};
+pub use figures::{MediaCounts, MediaFigures, PathFigures, PeerFigures, ShardFigures};
 pub use message::{
     ClientId, Command, DownTrackConfig, Event, GroupId, PeerId, RelayMessage, ShardId, ShardStats,
     Speaker, StreamStats, TrackStats, UpTrackConfig, VoiceLimits, Withheld,

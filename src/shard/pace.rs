@@ -102,11 +102,13 @@ impl Pace {
         now.saturating_duration_since(waiting.since) > MAX_WAIT
     }
 
-    /// Forgets what waits for a track of a receiver, or for all of them.
-    pub(crate) fn forget(&mut self, down: u32, track: Option<u16>) {
+    /// Forgets what waits for a track of a receiver, or for all of them. Returns how many packets.
+    pub(crate) fn forget(&mut self, down: u32, track: Option<u16>) -> u64 {
+        let before = self.queue.len();
         self.queue.retain(|waiting| {
             waiting.down != down || track.is_some_and(|track| waiting.track != track)
         });
+        (before - self.queue.len()) as u64
     }
 
     /// When the first may leave.
@@ -119,6 +121,12 @@ impl Pace {
     /// How many packets wait.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len()
+    }
+
+    /// How many packets wait, and their bytes. Looks at each: not to be asked for every packet.
+    pub(crate) fn backlog(&self) -> (u64, u64) {
+        let bytes = self.queue.iter().map(|waiting| u64::from(waiting.len));
+        (self.queue.len() as u64, bytes.sum())
     }
 }
 
@@ -192,9 +200,10 @@ mod tests {
             track: 1,
             ..waiting(2, now)
         });
-        pace.forget(1, Some(0));
-        assert_eq!(pace.waiting(), 1);
-        pace.forget(1, None);
+        assert_eq!(pace.backlog(), (2, 2_000));
+        assert_eq!(pace.forget(1, Some(0)), 1);
+        assert_eq!(pace.backlog(), (1, 1_000));
+        assert_eq!(pace.forget(1, None), 1);
         assert_eq!((pace.waiting(), pace.due()), (0, None));
         assert!(Pace::is_stale(
             now + Duration::from_secs(1),

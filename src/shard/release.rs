@@ -3,6 +3,7 @@
 use super::Shard;
 use super::batch::Batch;
 use super::drops::Drop;
+use super::flush::Flush;
 use super::pace::{Pace, Waiting};
 use super::seal::{Outlet, forward, seal_padding};
 use crate::media::bandwidth::{Probe, ProbeResult};
@@ -100,7 +101,7 @@ impl Shard {
     /// A track's packets have waited too long: it begins anew with a keyframe.
     pub(super) fn give_up(&mut self, place: u32, waiting: &Waiting) {
         if let Some(client) = self.clients.get_mut(place) {
-            client.pace.forget(waiting.down, Some(waiting.track));
+            self.flush.paths.given_up += client.pace.forget(waiting.down, Some(waiting.track));
         }
         self.flush.restarts.push((waiting.down, waiting.track));
     }
@@ -117,7 +118,7 @@ impl Shard {
             track.restart();
             self.drops.count(Drop::PathFull);
             if let Some(client) = self.clients.get_mut(client) {
-                client.pace.forget(index, Some(at));
+                self.flush.paths.given_up += client.pace.forget(index, Some(at));
             }
             self.choose_for(now, index);
         }
@@ -172,6 +173,7 @@ impl Shard {
             detector.begin_probe(Probe::new(now, cluster.bytes));
         }
         flush.probing.push(place);
+        flush.paths.probes += 1;
     }
 
     /// Writes what is due of probes.
@@ -182,7 +184,8 @@ impl Shard {
             flush,
             ..
         } = self;
-        for place in &flush.probing {
+        let Flush { probing, paths, .. } = flush;
+        for place in probing.iter() {
             let Some(client) = clients.get_mut(*place) else {
                 continue;
             };
@@ -213,6 +216,7 @@ impl Shard {
                     break;
                 };
                 cluster.sent += len as u64;
+                paths.padding_bytes += len as u64;
                 batch.commit(path, len);
             }
             client.probe = Some(cluster);
@@ -221,7 +225,10 @@ impl Shard {
                 let down = downs.get_mut(cluster.down as usize);
                 match down.and_then(|down| down.detector.as_mut()) {
                     Some(detector) => detector.end_probe(now),
-                    None => client.schedule.done(now, ProbeResult::Lost),
+                    None => {
+                        paths.probed(ProbeResult::Lost);
+                        client.schedule.done(now, ProbeResult::Lost);
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::exposition::Exposition;
 use crate::media::{Codec, Kind};
 use crate::net::{ShardId, ThreadFigures};
-use crate::shard::{MediaCounts, MediaFigures, ShardFigures};
+use crate::shard::{MediaCounts, MediaFigures, PathFigures, ShardFigures};
 
 type Threads = [(ShardId, ThreadFigures)];
 
@@ -12,6 +12,7 @@ pub(super) fn write(exposition: &mut Exposition, threads: &Threads) {
     peers(exposition, &shards);
     media(exposition, &shards);
     estimates(exposition, &shards);
+    paths(exposition, &shards);
     drops(exposition, &shards);
     load(exposition, threads);
     sockets(exposition, threads);
@@ -145,6 +146,66 @@ fn estimates(exposition: &mut Exposition, shards: &[&ShardFigures]) {
     let family = "perikon_round_trip_time_seconds";
     let help = "Round trips of peer connections: least, median, most and those between.";
     ranks(exposition, family, help, &mut times);
+}
+
+/// One figure of [`PathFigures`]: its name, what it is, and its value.
+type PathFigure = (&'static str, &'static str, fn(&PathFigures) -> u64);
+
+const WAITING: [PathFigure; 2] = [
+    (
+        "perikon_waiting_packets",
+        "Packets that wait now until their receiver's path takes them.",
+        |paths| paths.waiting,
+    ),
+    (
+        "perikon_waiting_bytes",
+        "Bytes of these packets, RTP headers included.",
+        |paths| paths.waiting_bytes,
+    ),
+];
+
+const PATHS: [PathFigure; 4] = [
+    (
+        "perikon_delayed_packets_total",
+        "Packets that had to wait until their receiver's path took them.",
+        |paths| paths.delayed,
+    ),
+    (
+        "perikon_given_up_packets_total",
+        "Packets that waited too long for that, or that no more could wait with.",
+        |paths| paths.given_up,
+    ),
+    (
+        "perikon_probes_total",
+        "Probes begun, of whether a receiver's path carries more.",
+        |paths| paths.probes,
+    ),
+    (
+        "perikon_padding_bytes_total",
+        "Bytes that were sent for probes, and carry nothing.",
+        |paths| paths.padding_bytes,
+    ),
+];
+
+fn paths(exposition: &mut Exposition, shards: &[&ShardFigures]) {
+    let sum = |of: fn(&PathFigures) -> u64| shards.iter().map(|one| of(&one.paths)).sum::<u64>();
+    for (name, help, of) in WAITING {
+        exposition.gauge(name, help).value(&[], sum(of));
+    }
+    for (name, help, of) in PATHS {
+        exposition.counter(name, help).value(&[], sum(of));
+    }
+    let mut family = exposition.counter(
+        "perikon_probe_results_total",
+        "What probes showed of receivers' paths.",
+    );
+    for (result, count) in [
+        ("carried", sum(|paths| paths.carried)),
+        ("saturated", sum(|paths| paths.saturated)),
+        ("lost", sum(|paths| paths.lost)),
+    ] {
+        family.value(&[("result", result)], count);
+    }
 }
 
 /// Where values lie; nothing if there are none.
