@@ -1,0 +1,59 @@
+use super::*;
+
+/// Plays packets that arrive so late, in µs; `None` for never.
+fn play(late: impl Iterator<Item = Option<i64>>) -> Played {
+    let mut sound = Sound::default();
+    let mut arrivals: Vec<_> = late
+        .enumerate()
+        .filter_map(|(number, late)| {
+            let timestamp = number as i64 * PACKET;
+            Some((timestamp + 30_000 + late?, number as u64, timestamp))
+        })
+        .collect();
+    arrivals.sort_unstable();
+    for (now, number, timestamp) in arrivals {
+        sound.play(now);
+        sound.receive(now, number, timestamp);
+    }
+    sound.played
+}
+
+#[test]
+fn what_comes_in_time_is_heard_and_the_rest_made_up() {
+    let clean = play((0..500).map(|_| Some(0)));
+    assert_eq!(clean.concealed, 0);
+    let lost = play((0..500).map(|at| (at % 50 != 49).then_some(0)));
+    assert_eq!(lost.concealed, 9 * PACKET);
+    // A queue that grows once is a gap once.
+    let moved = play((0..500).map(|at| Some(if at < 250 { 0 } else { 200_000 })));
+    assert!((100_000..220_000).contains(&moved.concealed), "{moved:?}");
+}
+
+#[test]
+fn what_came_in_a_later_packet_is_heard() {
+    let mut sound = Sound::default();
+    for number in 0..500_u64 {
+        let timestamp = number as i64 * PACKET;
+        sound.play(timestamp + 30_000);
+        if number % 50 != 49 {
+            sound.receive(timestamp + 30_000, number, timestamp);
+        }
+        if number > 0 {
+            sound.receive_earlier(timestamp + 30_000, number - 1, timestamp - PACKET);
+        }
+    }
+    assert_eq!(sound.played.concealed, 0);
+}
+
+/// Repairs are waited for where many packets need them, and not where few do.
+#[test]
+fn repairs_are_worth_a_wait_if_there_are_many() {
+    let heard = |every: usize| {
+        let late = (0..2_000).map(|at| Some(if at % every == 0 { 141_000 } else { 0 }));
+        let played = play(late);
+        (played.concealed / PACKET) as usize * every * 10 / 2_000
+    };
+    // One in ten: 20 ms of waiting for each percent is more than the repairs take.
+    assert!(heard(10) <= 2, "{}", heard(10));
+    assert!(heard(400) >= 8, "{}", heard(400));
+}
