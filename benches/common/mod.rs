@@ -122,6 +122,7 @@ impl Fanout {
                     codec: Codec::Vp8,
                     payload_type: PAYLOAD_TYPE,
                     extensions: extension_ids(),
+                    red: None,
                     rtx: None,
                     feedback: Feedback {
                         nack: true,

@@ -12,6 +12,7 @@ pub mod nack;
 pub mod packet;
 pub mod padding;
 pub mod rate;
+pub mod red;
 pub mod rtx;
 pub mod send_log;
 pub mod seq;

@@ -193,6 +193,23 @@ impl LossDetector {
         Arrival::Late
     }
 
+    /// A packet came in a later one: it is not asked for any more. Says nothing of how late packets
+    /// of this path are.
+    pub fn restore(&mut self, seqno: u64, now: Instant) -> Arrival {
+        let (word, mask) = self.place(seqno);
+        let is_near = self
+            .highest
+            .is_some_and(|highest| highest >= seqno && highest - seqno < self.config.window as u64);
+        if !is_near || self.missing.get(word).is_none_or(|bits| bits & mask == 0) {
+            return self.receive(seqno, now);
+        }
+        let asked = self.slots.get(self.index(seqno));
+        let asked = asked.is_some_and(|slot| slot.tries > 0);
+        self.mark_received(seqno);
+        self.forget(seqno);
+        Arrival::Recovered { asked }
+    }
+
     /// Writes the sequence numbers to ask for now, ascending, and gives up what is too old or
     /// was asked for too often. `rtt` is that to the sender, once known. When the buffer is full
     /// the rest stays due: ask again. The buffer must not be empty.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+mod red;
 mod repair;
 
 use super::cache::{Cache, Meta, Part, SLOT};
@@ -42,6 +43,8 @@ pub enum Refusal {
     Oversized,
     /// It came after the cache had gone round.
     Stale,
+    /// Its payload is not what its payload type says.
+    Malformed,
 }
 
 /// What a packet led to.
@@ -90,6 +93,19 @@ pub struct UpFigures {
     pub bytes: u64,
     /// Keyframes that began.
     pub keyframes: u64,
+    /// Of the packets, those that never came, and were found in later ones.
+    pub restored: u64,
+}
+
+/// How a packet came to be here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By itself.
+    Direct,
+    /// Sent again, by the stream of repairs.
+    Repair,
+    /// In a later packet.
+    Redundant,
 }
 
 impl UpTrack {
@@ -165,6 +181,7 @@ impl UpTrack {
 
         let (header_len, payload) = self.open(header, extended, datagram, opener, scratch)?;
         let len = header_len + payload.len();
+        let blocks = self.blocks(header, payload)?;
 
         // From here on the packet is authentic.
         if foreign || self.ssrc.is_none() {
@@ -179,15 +196,12 @@ impl UpTrack {
         }
         let timestamp = header.timestamp.wrapping_add(self.timestamp_shift);
         scratch[4..8].copy_from_slice(&timestamp.to_be_bytes());
-        self.keep(
-            now,
-            header,
-            seqno,
-            timestamp,
-            header_len,
-            &scratch[..len],
-            false,
-        )
+        if let Some(blocks) = blocks {
+            let blocks = (&blocks, len);
+            return self.keep_unwrapped(now, header, seqno, timestamp, header_len, blocks, scratch);
+        }
+        let (bytes, way) = (&scratch[..len], Way::Direct);
+        self.keep(now, header, seqno, timestamp, header_len, bytes, way)
     }
 
     /// Opens a packet of this number into `scratch`, behind the header that receivers get. Returns
@@ -216,10 +230,10 @@ impl UpTrack {
         Ok((header_len, payload))
     }
 
-    /// Keeps an authentic packet, whose new header is `header_len` bytes of `bytes`. One that came
-    /// by RTX does not count as arrived: for the publisher, it was lost.
+    /// Keeps an authentic packet, whose new header is `header_len` bytes of `bytes`. One that
+    /// did not come by itself does not count as arrived: for the publisher, it was lost.
     #[allow(clippy::too_many_arguments, reason = "all that is known of a packet")]
-    pub(super) fn keep(
+    pub(crate) fn keep(
         &mut self,
         now: Instant,
         header: &Header,
@@ -227,7 +241,7 @@ impl UpTrack {
         timestamp: u32,
         header_len: usize,
         bytes: &[u8],
-        by_rtx: bool,
+        way: Way,
     ) -> Result<Received, Refusal> {
         let (flags, part) = self.part(header.marker, header.padding, header_len, bytes);
         let keyframe =
@@ -237,14 +251,17 @@ impl UpTrack {
         self.figures.bytes += bytes.len() as u64;
         self.meter.add(now, bytes.len());
         self.measure(now, part, &flags, bytes.len());
-        let arrival = self.loss.receive(seqno, now);
+        let arrival = match way {
+            Way::Direct | Way::Repair => self.loss.receive(seqno, now),
+            Way::Redundant => self.loss.restore(seqno, now),
+        };
         if arrival == Arrival::Jump {
             self.reception.restart();
             self.request_keyframe(now);
         }
         // As the publisher counts, for its reports.
         let extended = seqno.wrapping_sub(self.seqno_shift);
-        if !by_rtx {
+        if way == Way::Direct {
             self.reception
                 .receive(Sequence::roc_index(extended), timestamp, now);
         }

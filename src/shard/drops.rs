@@ -59,6 +59,8 @@ reasons! {
     Replayed => "replayed",
     /// Too late for the cache.
     Stale => "stale",
+    /// Sound that says to be sent more than once (RED), and cannot be read.
+    RedMalformed => "red-malformed",
     /// RTCP whose contents are malformed.
     RtcpMalformed => "rtcp-malformed",
     /// A candidate that cannot be read, or too many of them.

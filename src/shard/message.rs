@@ -45,6 +45,9 @@ pub struct UpTrackConfig {
     pub payload_type: u8,
     /// Ids that the publisher gives to the extensions.
     pub extensions: ExtensionIds,
+    /// The payload type of its packets that have earlier ones in them too (RFC 2198), if the
+    /// publisher may send such.
+    pub red: Option<u8>,
     /// How the publisher sends packets again, if by a stream of their own.
     pub rtx: Option<Repair>,
     /// RTCP feedback the publisher understands.

@@ -124,6 +124,7 @@ impl Shard {
             Refusal::Srtp(SrtpError::Forged) => Drop::Forged,
             Refusal::Srtp(SrtpError::Crypto) | Refusal::Oversized => Drop::Oversized,
             Refusal::Stale => Drop::Stale,
+            Refusal::Malformed => Drop::RedMalformed,
         })?;
         let mut due = false;
         if let Some(log) = &mut up.arrivals
@@ -362,7 +363,7 @@ fn find_track(up: &UpPeer, header: &Header, data: &[u8]) -> Result<usize, Drop> 
         .iter()
         .position(|track| track.ssrc() == Some(header.ssrc))
     {
-        return if tracks[at].config().payload_type == header.payload_type {
+        return if tracks[at].takes(header.payload_type) {
             Ok(at)
         } else {
             Err(Drop::PayloadType)
@@ -373,7 +374,7 @@ fn find_track(up: &UpPeer, header: &Header, data: &[u8]) -> Result<usize, Drop> 
         let config = track.config();
         let mid = text(&config.extensions, Extension::Mid);
         let rid = text(&config.extensions, Extension::Rid);
-        config.payload_type == header.payload_type
+        track.takes(header.payload_type)
             && mid == Some(config.mid.as_bytes())
             && rid == config.rid.as_deref().map(str::as_bytes)
     });
@@ -381,9 +382,7 @@ fn find_track(up: &UpPeer, header: &Header, data: &[u8]) -> Result<usize, Drop> 
         return Ok(at);
     }
     let mut same = tracks.iter().enumerate().filter(|(_, track)| {
-        track.config().payload_type == header.payload_type
-            && track.config().rid.is_none()
-            && track.ssrc().is_none()
+        track.takes(header.payload_type) && track.config().rid.is_none() && track.ssrc().is_none()
     });
     match (same.next(), same.next()) {
         (Some((at, _)), None) => Ok(at),

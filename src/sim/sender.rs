@@ -162,6 +162,7 @@ impl Sender {
                 },
                 payload_type: track.payload_type,
                 extensions: extension_ids(),
+                red: None,
                 rtx: track.rtx.map(|rtx| Repair {
                     payload_type: rtx.payload_type,
                     ssrc: self.config.announces_ssrcs.then_some(rtx.ssrc),

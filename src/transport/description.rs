@@ -195,6 +195,15 @@ pub struct Rtx {
     pub ssrc: u32,
 }
 
+/// How a publisher sends packets with earlier ones in them (RFC 2198).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Red {
+    /// Its blocks are of the media's payload type.
+    pub payload_type: u8,
+    /// It stands before that in the offer.
+    pub is_preferred: bool,
+}
+
 /// How a publisher sends packets again (RFC 4588).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repair {
@@ -217,6 +226,9 @@ pub struct UpMedia {
     pub sending: bool,
     /// Ids that the offer gives to the extensions the server accepts.
     pub extensions: ExtensionIds,
+    /// The payload type of packets of the chosen codec with earlier ones in them (RFC 2198), if
+    /// that is offered, and whether the publisher prefers it.
+    pub red: Option<Red>,
     /// The payload type that packets of the chosen codec are sent again with, if that is offered.
     pub rtx: Option<u8>,
     /// Pairs of SSRCs of `a=ssrc-group:FID`: of the media, and of its repairs.

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::media::packet::Header;
+use crate::media::up::Way;
 use crate::shard::UpTrackConfig;
 use std::collections::HashSet;
 
@@ -15,6 +16,7 @@ pub(super) fn up_config(rid: &str, codec: Codec) -> UpTrackConfig {
         codec,
         payload_type: 100,
         extensions: Default::default(),
+        red: None,
         rtx: None,
         feedback: Default::default(),
     }
@@ -129,7 +131,15 @@ impl Encoder {
             ]);
             let header = Header::parse(&packet).unwrap();
             track
-                .keep(now, &header, self.seqno, self.timestamp, 12, &packet, false)
+                .keep(
+                    now,
+                    &header,
+                    self.seqno,
+                    self.timestamp,
+                    12,
+                    &packet,
+                    Way::Direct,
+                )
                 .unwrap();
             numbers.push(self.seqno);
             self.seqno += 1;

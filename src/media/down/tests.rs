@@ -405,7 +405,7 @@ fn capture(name: &str, codec: Codec) -> (UpTrack, Vec<u64>) {
                 timestamp,
                 header_len,
                 &kept[..len],
-                false,
+                crate::media::up::Way::Direct,
             )
             .unwrap();
         numbers.push(number);

@@ -1,6 +1,6 @@
 //! What a publisher sends again by RTX (RFC 4588).
 
-use super::{Received, Refusal, SLOT, UpTrack};
+use super::{Received, Refusal, SLOT, UpTrack, Way};
 use crate::media::packet::{self, Header, PADDED};
 use crate::media::rtx::ORIGINAL;
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
@@ -80,7 +80,8 @@ impl UpTrack {
             fixed[0] &= !PADDED;
         }
         let bytes = &scratch[..header_len + carried - ORIGINAL];
-        let received = self.keep(now, &header, seqno, timestamp, header_len, bytes, true)?;
+        let way = Way::Repair;
+        let received = self.keep(now, &header, seqno, timestamp, header_len, bytes, way)?;
         Ok(Some(received))
     }
 }

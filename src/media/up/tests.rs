@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::red;
 use crate::transport::description::{ExtensionIds, Feedback};
 use crate::transport::srtp::{Keying, Profile, RTP_OVERHEAD, Sealer};
 use std::path::Path;
@@ -39,6 +40,7 @@ impl Bench {
             codec,
             payload_type: 96,
             extensions: ExtensionIds::default(),
+            red: None,
             rtx: None,
             feedback: Feedback::default(),
         };
@@ -51,6 +53,10 @@ impl Bench {
     }
 
     fn receive(&mut self, packet: &[u8]) -> Received {
+        self.try_receive(packet).unwrap()
+    }
+
+    fn try_receive(&mut self, packet: &[u8]) -> Result<Received, Refusal> {
         self.now += Duration::from_millis(5);
         let header = Header::parse(packet).unwrap();
         let mut sealed = vec![0; packet.len() + RTP_OVERHEAD];
@@ -62,16 +68,153 @@ impl Bench {
             .seal_rtp(header.ssrc, index, header.len, payload, &mut sealed)
             .unwrap();
         let mut scratch = [0; SLOT];
-        self.track
-            .receive(
-                self.now,
-                &header,
-                &sealed[..len],
-                &self.opener,
-                &mut scratch,
-            )
-            .unwrap()
+        self.track.receive(
+            self.now,
+            &header,
+            &sealed[..len],
+            &self.opener,
+            &mut scratch,
+        )
     }
+}
+
+const OPUS: u8 = 96;
+const RED: u8 = 63;
+/// Units of the clock rate of one packet of 20 ms.
+const STEP: u32 = 960;
+
+impl Bench {
+    fn with_red() -> Self {
+        let mut bench = Self::new(Codec::Opus);
+        let mut config = bench.track.config().clone();
+        config.red = Some(RED);
+        config.feedback.nack = true;
+        bench.track.reconfigure(config);
+        bench
+    }
+
+    /// What is asked for a while from now.
+    fn asked(&mut self) -> Vec<u16> {
+        self.now += Duration::from_millis(50);
+        let mut lost = [0; 64];
+        let count = self.track.poll_nack(self.now, None, &mut lost);
+        lost[..count].to_vec()
+    }
+
+    /// The payloads that receivers would be sent since this was last asked, in their order.
+    fn taken(&mut self) -> Vec<(u64, u32, Vec<u8>)> {
+        let pending = self.track.pending().iter();
+        let taken = pending.map(|seqno| {
+            let (meta, bytes) = self.track.packet(*seqno).unwrap();
+            let header = Header::parse(bytes).unwrap();
+            assert_eq!(header.payload_type, OPUS);
+            assert_eq!(header.timestamp, meta.timestamp);
+            assert!(!header.padding);
+            let payload = bytes[usize::from(meta.header_len)..].to_vec();
+            (*seqno & 0xffff, meta.timestamp, payload)
+        });
+        let taken = taken.collect();
+        self.track.clear_pending();
+        taken
+    }
+}
+
+fn sound(payload_type: u8, at: u16, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, payload_type];
+    packet.extend_from_slice(&at.to_be_bytes());
+    packet.extend_from_slice(&(u32::from(at) * STEP).to_be_bytes());
+    packet.extend_from_slice(&[0, 0, 0, 7]);
+    packet.extend_from_slice(payload);
+    packet
+}
+
+/// What a packet of sound carries.
+fn voice(at: u16) -> Vec<u8> {
+    vec![at as u8; 3 + usize::from(at % 5)]
+}
+
+/// A packet with those so many before it.
+fn redundant(at: u16, distances: &[u16]) -> Vec<u8> {
+    let voices: Vec<_> = distances.iter().map(|back| voice(at - back)).collect();
+    let offsets = distances.iter().map(|back| u32::from(*back) * STEP);
+    let earlier: Vec<_> = offsets.zip(voices.iter().map(Vec::as_slice)).collect();
+    let mut payload = [0; 500];
+    let len = red::write(&mut payload, OPUS, &earlier, &voice(at)).unwrap();
+    sound(RED, at, &payload[..len])
+}
+
+fn expected(numbers: &[u16]) -> Vec<(u64, u32, Vec<u8>)> {
+    let expected = numbers.iter();
+    expected
+        .map(|at| (u64::from(*at), u32::from(*at) * STEP, voice(*at)))
+        .collect()
+}
+
+#[test]
+fn redundant_sound_is_unwrapped_and_fills_gaps() {
+    let mut bench = Bench::with_red();
+    bench.receive(&sound(OPUS, 100, &voice(100)));
+    bench.receive(&redundant(101, &[1]));
+    assert_eq!(bench.taken(), expected(&[100, 101]), "nothing was missing");
+    // The next three are lost; what came with the one behind them is forwarded before it.
+    bench.receive(&redundant(105, &[2, 1]));
+    assert_eq!(bench.taken(), expected(&[103, 104, 105]));
+    assert_eq!(bench.track.figures().restored, 2);
+    assert_eq!(bench.asked(), [102], "the rest is not asked for");
+    // By itself it comes too late: its number stands for what was forwarded.
+    let again = bench.try_receive(&sound(OPUS, 104, &[9; 9]));
+    assert_eq!(again, Err(Refusal::Srtp(SrtpError::Replayed)));
+    bench.receive(&redundant(102, &[1]));
+    assert_eq!(bench.taken(), expected(&[102]));
+    assert_eq!(bench.track.reception().lost(), 2, "they never arrived");
+}
+
+#[test]
+fn what_was_asked_for_and_came_otherwise_is_not_asked_for_again() {
+    let mut bench = Bench::with_red();
+    bench.receive(&redundant(100, &[]));
+    bench.receive(&redundant(103, &[]));
+    assert_eq!(bench.asked(), [101, 102]);
+    bench.receive(&redundant(104, &[3]));
+    bench.now += Duration::from_millis(150);
+    assert_eq!(bench.asked(), [102]);
+    assert_eq!(bench.taken(), expected(&[100, 103, 101, 104]));
+}
+
+#[test]
+fn a_number_is_not_guessed() {
+    let mut bench = Bench::with_red();
+    // Nothing is known of what is before the first.
+    bench.receive(&redundant(100, &[2, 1]));
+    assert_eq!(bench.taken(), expected(&[100]));
+    // Silence: the numbers go on, the time jumps. Which of the two it was cannot be told.
+    let mut later = redundant(103, &[1]);
+    later[4..8].copy_from_slice(&(150 * STEP + 7).to_be_bytes());
+    bench.receive(&later);
+    assert_eq!(bench.taken().len(), 1);
+    // A single one that is missing can only be that one.
+    let mut late = redundant(105, &[1]);
+    late[4..8].copy_from_slice(&(152 * STEP).to_be_bytes());
+    bench.receive(&late);
+    let taken: Vec<_> = bench.taken().iter().map(|one| one.0).collect();
+    assert_eq!(taken, [104, 105]);
+}
+
+#[test]
+fn malformed_redundancy_is_refused_and_changes_nothing() {
+    let mut bench = Bench::with_red();
+    bench.receive(&redundant(100, &[]));
+    for payload in [
+        &[][..],
+        &[0x80 | OPUS, 1],
+        &[0x80 | OPUS, 0, 0, 9, OPUS, 1],
+        &[13, 1],
+    ] {
+        let refused = bench.try_receive(&sound(RED, 101, payload));
+        assert_eq!(refused, Err(Refusal::Malformed), "{payload:?}");
+    }
+    bench.receive(&redundant(102, &[1]));
+    assert_eq!(bench.taken(), expected(&[100, 101, 102]));
 }
 
 /// The parameter sets and the first slice of an H.264 keyframe are packets of their own: who

@@ -93,6 +93,7 @@ fn tracks_of(media: &UpMedia) -> Vec<UpTrack> {
                 codec: codec.codec,
                 payload_type: codec.payload_type,
                 extensions: media.extensions,
+                red: media.red.map(|red| red.payload_type),
                 rtx: media.repair(ssrc),
                 feedback: media.feedback,
             },

@@ -193,6 +193,7 @@ impl Publisher {
                 codec: codec(stream.kind),
                 payload_type: stream.payload_type,
                 extensions: extension_ids(),
+                red: None,
                 rtx: None,
                 feedback: Feedback {
                     nack: true,

@@ -265,6 +265,22 @@ pub(super) fn rtx(media: &MediaDescription, payload_type: u8) -> Option<u8> {
     })
 }
 
+/// The payload type of packets that carry several of another (RFC 2198, section 5), where nothing
+/// else is carried. Sound alone has it here: elsewhere it wraps what is not a frame.
+pub(super) fn red(media: &MediaDescription, codec: &CodecParameters) -> Option<u8> {
+    if codec.codec != Codec::Opus {
+        return None;
+    }
+    let name = format!("red/{}/{}", codec.codec.clock_rate(), codec.channels);
+    let of = codec.payload_type.to_string();
+    media.media_name.formats.iter().find_map(|format| {
+        let is_red = format_value(media, "rtpmap", format)?.eq_ignore_ascii_case(&name);
+        let mut blocks = format_value(media, "fmtp", format)?.split('/');
+        let number = format.parse().ok().filter(|number| *number < 128);
+        number.filter(|_| is_red && blocks.all(|block| block == of))
+    })
+}
+
 /// What an attribute like `a=fmtp:96 …` says of a payload type.
 fn format_value<'a>(media: &'a MediaDescription, key: &'a str, format: &str) -> Option<&'a str> {
     values(&media.attributes, key).find_map(|value| {

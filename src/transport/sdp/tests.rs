@@ -195,7 +195,7 @@ fn the_answer_keeps_payload_types_and_says_only_what_was_offered() {
     assert!(text.contains("\r\na=extmap-allow-mixed\r\n"));
     let audio = section(&text, 0);
     let video = section(&text, 1);
-    assert_eq!(audio[0], "audio 9 UDP/TLS/RTP/SAVPF 111");
+    assert_eq!(audio[0], "audio 9 UDP/TLS/RTP/SAVPF 111 63");
     assert_eq!(video[0], "video 9 UDP/TLS/RTP/SAVPF 96 97");
     assert!(video.contains(&"a=fmtp:97 apt=96"), "{video:?}");
     for lines in [&audio, &video] {
@@ -798,4 +798,33 @@ proptest! {
         }
         let _ = down(video(Codec::Vp8, 96, ""), true).accept(&text);
     }
+}
+
+/// Chromium sends what stands first in the answer, and offers RED in any case.
+#[test]
+fn redundant_sound_is_accepted_where_it_is_offered() {
+    let plain = CHROMIUM_AUDIO;
+    let preferred = plain.replace("UDP/TLS/RTP/SAVPF 111 63", "UDP/TLS/RTP/SAVPF 63 111");
+    assert_ne!(plain, preferred);
+    for (sdp, formats) in [(plain, "111 63"), (&preferred, "63 111")] {
+        let offer = UpOffer::parse(sdp, &USUAL).unwrap();
+        let media = &offer.media[0];
+        assert_eq!(media.codec.as_ref().unwrap().payload_type, 111);
+        assert_eq!(media.red.unwrap().payload_type, 63);
+        let answer = offer.answer(&local());
+        assert!(
+            answer.contains(&format!("m=audio 9 UDP/TLS/RTP/SAVPF {formats}\r\n")),
+            "{answer}"
+        );
+        assert!(answer.contains("a=rtpmap:63 red/48000/2\r\n"), "{answer}");
+        assert!(answer.contains("a=fmtp:63 111/111\r\n"), "{answer}");
+    }
+    // Blocks of something else, or of who knows what.
+    for other in ["a=fmtp:63 111/0", "a=x:63 111/111"] {
+        let offer = UpOffer::parse(&plain.replace("a=fmtp:63 111/111", other), &USUAL).unwrap();
+        assert_eq!(offer.media[0].red, None, "{other}");
+        assert!(!offer.answer(&local()).contains("red/48000"));
+    }
+    let offer = UpOffer::parse(FIREFOX_AUDIO, &USUAL).unwrap();
+    assert_eq!(offer.media[0].red, None);
 }

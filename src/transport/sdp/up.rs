@@ -5,8 +5,8 @@ use super::read::{self, Extmap};
 use super::write::{self, Section};
 use crate::media::{Codec, Kind};
 use crate::transport::description::{
-    CodecParameters, Extension, ExtensionIds, Feedback, LocalTransport, RemoteTransport, Setup,
-    UpMedia,
+    CodecParameters, Extension, ExtensionIds, Feedback, LocalTransport, Red, RemoteTransport,
+    Setup, UpMedia,
 };
 use rtc_sdp::description::media::MediaDescription;
 use rtc_sdp::description::session::SessionDescription;
@@ -136,7 +136,15 @@ impl UpOffer {
         } else {
             "inactive"
         });
+        // What stands first is what the publisher sends.
+        let red = |preferred| media.red.filter(|red| red.is_preferred == preferred);
+        if let Some(red) = red(true) {
+            section.red(codec, red.payload_type);
+        }
         section.codec(codec, media.feedback);
+        if let Some(red) = red(false) {
+            section.red(codec, red.payload_type);
+        }
         if let Some(rtx) = media.rtx {
             section.rtx(codec, rtx);
         }
@@ -189,7 +197,9 @@ fn up_media(
         .as_ref()
         .filter(|_| feedback.nack)
         .and_then(|codec| read::rtx(description, codec.payload_type));
+    let red = codec.as_ref().and_then(|codec| red(description, codec));
     Ok(UpMedia {
+        red,
         mid: mid.to_owned(),
         rtx,
         repairs: repairs(description),
@@ -201,6 +211,22 @@ fn up_media(
         ssrcs: ssrcs(description)?,
         rids: rids(description)?,
         codec,
+    })
+}
+
+/// How packets of the chosen codec may have earlier ones in them.
+fn red(description: &MediaDescription, codec: &CodecParameters) -> Option<Red> {
+    let payload_type = read::red(description, codec)?;
+    let mut formats = description.media_name.formats.iter();
+    let own = codec.payload_type.to_string();
+    Some(Red {
+        payload_type,
+        is_preferred: formats.position(|format| *format == payload_type.to_string())
+            < description
+                .media_name
+                .formats
+                .iter()
+                .position(|format| *format == own),
     })
 }
 

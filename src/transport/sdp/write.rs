@@ -123,6 +123,19 @@ impl Section {
         self
     }
 
+    /// The format of packets with an earlier one in them (RFC 2198, section 5). Where it stands
+    /// before what it carries, it is preferred to that.
+    pub(super) fn red(&mut self, codec: &CodecParameters, payload_type: u8) -> &mut Self {
+        let (clock_rate, channels) = (codec.codec.clock_rate(), codec.channels);
+        let of = codec.payload_type;
+        self.0.media_name.formats.push(payload_type.to_string());
+        self.value(
+            "rtpmap",
+            format!("{payload_type} red/{clock_rate}/{channels}"),
+        )
+        .value("fmtp", format!("{payload_type} {of}/{of}"))
+    }
+
     /// The format of packets that are sent again (RFC 4588, section 8.1).
     pub(super) fn rtx(&mut self, codec: &CodecParameters, payload_type: u8) -> &mut Self {
         let clock_rate = codec.codec.clock_rate();
