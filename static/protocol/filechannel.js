@@ -41,8 +41,13 @@ export class FileSender {
     /** @private @param {File} file */
     async send(file) {
         const {transfer, channel} = this;
+        const read = (/** @type {number} */ at) => file.slice(at, at + READ).arrayBuffer();
+        let next = read(0);
         for (let at = 0; at < file.size; at += READ) {
-            const data = await file.slice(at, at + READ).arrayBuffer();
+            const data = await next;
+            // While this is sent the next is read.
+            next = read(at + READ);
+            next.catch(() => {});
             for (let from = 0; from < data.byteLength; from += CHUNK) {
                 if (channel.bufferedAmount > AHEAD)
                     await this.drained();

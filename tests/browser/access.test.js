@@ -29,7 +29,7 @@ function weigh(url) {
 }
 
 for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
-    describe(`access in ${name}`, {timeout: 180_000}, () => {
+    describe(`access in ${name}`, {timeout: 1_200_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {import('puppeteer-core').Browser} */
@@ -152,7 +152,7 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             await ann.leave();
             await ann.join(server.page('seminar'), {microphone: false});
             await until('the pictures', async () =>
-                (await ann.page.$$('.tile.has-video')).length === 12, 40_000);
+                (await ann.page.$$('.tile.has-video')).length === 12);
             const watch = () => ann.page.evaluate(async () => {
                 /** @type {number[]} */
                 const long = [];

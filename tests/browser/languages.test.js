@@ -18,7 +18,7 @@ import {fr} from '../../static/app/text/fr.js';
 /** What the button of the join form says. @type {Record<string, string>} */
 const JOIN = {fr: 'Rejoindre', de: 'Beitreten', es: 'Entrar', ar: 'انضمام'};
 
-describe('languages', {timeout: 180_000}, () => {
+describe('languages', {timeout: 1_200_000}, () => {
     /** @type {Server} */
     let server;
     /** @type {import('puppeteer-core').Browser} */

@@ -45,7 +45,7 @@ async function show(person, view, prepare) {
     await page.setViewport(WINDOWS.desktop);
 }
 
-describe('how it looks', {timeout: 300_000}, () => {
+describe('how it looks', {timeout: 1_200_000}, () => {
     /** @type {Server} */
     let server;
     /** @type {import('puppeteer-core').Browser} */
@@ -67,7 +67,7 @@ describe('how it looks', {timeout: 300_000}, () => {
 
     /** @param {Person} person @param {number} count */
     const pictures = (person, count) => until(`${count} pictures`, async () =>
-        (await person.page.$$('.tile.has-video')).length >= count, 60_000);
+        (await person.page.$$('.tile.has-video')).length >= count);
 
     test('before joining', async () => {
         await olga.page.setViewport(WINDOWS.desktop);
@@ -118,7 +118,7 @@ describe('how it looks', {timeout: 300_000}, () => {
         await ben.say('/msg olga My camera is broken, sorry.');
         await until('the last message', async () =>
             (await olga.messages()).includes('My camera is broken, sorry.'));
-        await until('the notices gone', async () => (await olga.notices()).length === 0, 30_000);
+        await until('the notices gone', async () => (await olga.notices()).length === 0);
         await show(olga, 'six', async (window) => {
             await olga.openPanel('chat');
             if (window === 'phone')
@@ -172,7 +172,7 @@ describe('how it looks', {timeout: 300_000}, () => {
         await olga.leave();
         await olga.join(server.page('seminar'), {password: 'op-secret', microphone: false});
         await pictures(olga, 20);
-        await until('the notices gone', async () => (await olga.notices()).length === 0, 30_000);
+        await until('the notices gone', async () => (await olga.notices()).length === 0);
         if (await olga.page.$('#panel-chat:not([hidden])'))
             await olga.page.keyboard.press('c');
         await show(olga, 'twenty');

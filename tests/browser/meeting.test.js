@@ -58,7 +58,7 @@ async function sawAtOnce(latecomer, shown, t) {
 }
 
 for (const second of /** @type {BrowserName[]} */ (['chromium', 'firefox'])) {
-    describe(`a meeting of Chromium and ${second}`, {timeout: 240_000}, () => {
+    describe(`a meeting of Chromium and ${second}`, {timeout: 1_200_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {Browser[]} */

@@ -55,7 +55,7 @@ async function startAuth() {
 }
 
 for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
-    describe(`before joining, in ${name}`, {timeout: 120_000}, () => {
+    describe(`before joining, in ${name}`, {timeout: 1_200_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {import('puppeteer-core').Browser} */

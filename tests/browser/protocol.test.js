@@ -8,7 +8,7 @@ import {GROUPS, Server} from './harness/server.js';
 /** @import {Browser, Page} from 'puppeteer-core' */
 
 for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
-    describe(`the library in ${name}`, {timeout: 120_000}, () => {
+    describe(`the library in ${name}`, {timeout: 1_200_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {Browser} */
@@ -340,7 +340,7 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
 function tools() {
     /** @param {() => any} ask */
     async function until(ask) {
-        const end = performance.now() + 15_000;
+        const end = performance.now() + 60_000;
         while (!ask()) {
             if (performance.now() > end)
                 throw new Error(`not in time: ${ask}`);

@@ -10,7 +10,7 @@ import {until} from './harness/poll.js';
 import {GROUPS, Server} from './harness/server.js';
 
 for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
-    describe(`settings in ${name}`, {timeout: 240_000}, () => {
+    describe(`settings in ${name}`, {timeout: 1_200_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {import('puppeteer-core').Browser} */

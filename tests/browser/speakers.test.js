@@ -39,7 +39,7 @@ function speech() {
     return Buffer.concat([header, Buffer.from(samples.buffer)]);
 }
 
-describe('speakers', {timeout: 200_000}, () => {
+describe('speakers', {timeout: 1_200_000}, () => {
     /** @type {Server} */
     let server;
     /** @type {import('puppeteer-core').Browser[]} */

@@ -39,7 +39,7 @@ const decoded = (page) => page.evaluate(async () => {
 });
 
 for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
-    describe(`WHIP and WHEP in ${name}`, {timeout: 120_000}, () => {
+    describe(`WHIP and WHEP in ${name}`, {timeout: 1_200_000}, () => {
         /** @type {Server} */
         let server;
         /** @type {Browser} */

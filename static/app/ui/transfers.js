@@ -40,19 +40,19 @@ export class Transfers {
         announce(words);
         let drawn = 0;
         transfer.onevent = (now, data) => {
+            // Many pieces come in a frame.
+            if (now === 'connected' && !bar.hidden && performance.now() - drawn < 100)
+                return;
+            drawn = performance.now();
             const over = ['done', 'cancelled', 'closed'].includes(now);
             accept.hidden = now !== 'inviting';
             cancel.hidden = over;
             cancel.textContent = text(now === 'inviting' && !transfer.up ? 'transfer.refuse'
                 : 'action.cancel');
             bar.hidden = now !== 'connected' && now !== 'done';
-            // Many pieces come in a frame.
-            if (now !== 'connected' || performance.now() - drawn > 100) {
-                drawn = performance.now();
-                bar.value = transfer.datalen;
-                if (now !== 'closed')
-                    state.textContent = this.describe(transfer, now);
-            }
+            bar.value = transfer.datalen;
+            if (now !== 'closed')
+                state.textContent = this.describe(transfer, now);
             if (now === 'done') {
                 bar.value = transfer.size;
                 if (data instanceof Blob)

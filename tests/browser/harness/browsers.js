@@ -59,7 +59,7 @@ export async function launch(name, flags = []) {
         executablePath, headless: true, acceptInsecureCerts: true,
         args: name === 'chromium' ? [...CHROMIUM_FLAGS, ...flags] : [],
         extraPrefsFirefox: FIREFOX_PREFERENCES,
-        protocolTimeout: 60_000,
+        protocolTimeout: 180_000,
     });
 }
 
@@ -71,7 +71,7 @@ export async function launch(name, flags = []) {
 export async function newPage(browser) {
     const context = await browser.createBrowserContext();
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     await page.setViewport({width: 1280, height: 800});
     /** @type {string[]} */
     const problems = [];

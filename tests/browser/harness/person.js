@@ -49,7 +49,7 @@ export class Person {
     /** @param {string} url @param {Parameters<Person['tryToJoin']>[1]} [how] */
     async join(url, how) {
         await this.tryToJoin(url, how);
-        await this.page.waitForSelector('#meeting:not([hidden])', {timeout: 20_000});
+        await this.page.waitForSelector('#meeting:not([hidden])');
     }
 
     /** @param {string} selector @param {string} value */

@@ -11,7 +11,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
  * @param {number} [deadline] ms
  * @returns {Promise<NonNullable<T>>}
  */
-export async function until(what, ask, deadline = 20_000) {
+export async function until(what, ask, deadline = 60_000) {
     const end = performance.now() + deadline;
     /** @type {unknown} */
     let last;

@@ -105,7 +105,7 @@ export class Server {
                 if (child.exitCode !== null)
                     return true;
                 return await this.status('/public-groups.json') === 200;
-            }, 30_000);
+            });
             if (child.exitCode !== null)
                 throw new Error(`the server ended with ${child.exitCode}`);
         } catch (error) {
