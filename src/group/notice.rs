@@ -167,6 +167,8 @@ pub enum PeerChange {
     Failed,
     /// Closed by the other end.
     Closed,
+    /// Nobody watches these of its tracks: a bit for each, the first the lowest.
+    Unwatched(u64),
 }
 
 impl Notice {

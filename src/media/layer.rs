@@ -116,8 +116,12 @@ impl Ladder {
                 if (layer != layer.and(limit) && self.count > 0) || self.count == MAX_RUNGS {
                     continue;
                 }
-                let bitrate = meter.bitrate(sid, tid);
                 let before = self.rungs().last().map_or(0, |rung| rung.bitrate);
+                let bitrate = match meter.is_expected() {
+                    // Those below may have grown since it was measured.
+                    true => meter.bitrate(sid, tid).max(before + before / 4),
+                    false => meter.bitrate(sid, tid),
+                };
                 if bitrate > before {
                     self.rungs[self.count] = Rung {
                         encoding,
@@ -168,6 +172,17 @@ pub struct LayerMeter {
     /// bit/s of each spatial and temporal layer by itself.
     rates: [[u32; MAX_LAYERS]; MAX_LAYERS],
     size: Option<(u16, u16)>,
+    hold: Hold,
+}
+
+/// Whether what was measured is to be remembered, while nothing comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    No,
+    /// The publisher was told to pause it.
+    Paused,
+    /// It was told to go on: measured from the first packet that comes.
+    Resumed,
 }
 
 impl LayerMeter {
@@ -178,12 +193,45 @@ impl LayerMeter {
             bytes: Default::default(),
             rates: Default::default(),
             size: None,
+            hold: Hold::No,
         }
+    }
+
+    /// The publisher was told to pause it: what was measured is remembered.
+    pub fn pause(&mut self) {
+        self.hold = Hold::Paused;
+    }
+
+    /// The publisher was told to go on.
+    pub fn resume(&mut self) {
+        if self.hold == Hold::Paused {
+            self.hold = Hold::Resumed;
+        }
+    }
+
+    /// It is not expected any more: the publisher has its own reasons not to send it.
+    pub fn give_up(&mut self) {
+        self.hold = Hold::No;
+    }
+
+    /// Nothing may come of it just now, but it can be had.
+    pub fn is_expected(&self) -> bool {
+        self.hold != Hold::No
     }
 
     /// A packet of a layer came.
     #[inline]
     pub fn add(&mut self, now: Instant, sid: u8, tid: u8, len: usize) {
+        match self.hold {
+            Hold::No => {}
+            // It was on its way.
+            Hold::Paused => return,
+            Hold::Resumed => {
+                self.hold = Hold::No;
+                self.since = now;
+                self.bytes = Default::default();
+            }
+        }
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed >= WINDOW {
             self.turn(now, elapsed);

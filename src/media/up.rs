@@ -550,6 +550,11 @@ impl UpTrack {
         &self.layers
     }
 
+    /// The same, to say that the publisher was told to pause it, or to go on.
+    pub fn layers_mut(&mut self) -> &mut LayerMeter {
+        &mut self.layers
+    }
+
     /// When its last packet came.
     pub fn last_arrival(&self) -> Option<Instant> {
         self.highest.map(|_| self.last_arrival)

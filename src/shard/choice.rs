@@ -16,6 +16,16 @@ impl Shard {
         let Some(up_peer) = self.ups.get_mut(up as usize) else {
             return;
         };
+        if up_peer
+            .watch
+            .as_ref()
+            .is_some_and(|watch| watch.is_due(now))
+        {
+            self.look_for_unwatched(now, up);
+        }
+        let Some(up_peer) = self.ups.get_mut(up as usize) else {
+            return;
+        };
         if up_peer.next_choice.is_none_or(|at| at > now) {
             return;
         }
@@ -72,6 +82,10 @@ impl Shard {
         let track = peer.tracks.get_mut(usize::from(at))?;
         let keyframe = track.choose(now, &up.tracks);
         up.place(down, at, track);
+        if up.watch.is_some() {
+            let watched = track.watched(&up.tracks);
+            self.want(now, source, watched);
+        }
         keyframe
     }
 

@@ -44,6 +44,7 @@ impl Shard {
                     self.enlist(now, index, group, limits);
                 }
             }
+            Command::PauseUnwatched { peer } => self.pause_unwatched(now, peer),
             Command::AddDown {
                 peer,
                 client,
@@ -55,7 +56,7 @@ impl Shard {
                 let client = self.clients.enter(now, client);
                 self.add_down(now, (peer, client), (source, home), role, &local);
             }
-            Command::AddSource { peer, source, home } => self.add_source(peer, source, home),
+            Command::AddSource { peer, source, home } => self.add_source(now, peer, source, home),
             Command::AcceptDown {
                 peer,
                 remote,
@@ -174,6 +175,8 @@ impl Shard {
         };
         up.update_tracks(now, tracks);
         self.describe(index);
+        // What was paused may be sent by another sender now.
+        self.tell_paused(index);
         match new_remote {
             Some(remote) => self.set_remote(now, place, remote),
             None => self.schedule(place),
@@ -213,10 +216,10 @@ impl Shard {
         let place = Place::Down(index);
         self.by_id.insert(id, place);
         self.routes.add_ufrag(local.ufrag.clone(), place);
-        self.add_source(id, source, home);
+        self.add_source(now, id, source, home);
     }
 
-    fn add_source(&mut self, id: PeerId, source: PeerId, home: ShardId) {
+    fn add_source(&mut self, now: Instant, id: PeerId, source: PeerId, home: ShardId) {
         let Some((Place::Down(index), _)) = self.find(id) else {
             return;
         };
@@ -226,6 +229,9 @@ impl Shard {
         }
         if let Some(up) = source.and_then(|source| self.ups.get_mut(source as usize)) {
             up.downs.push(index);
+        }
+        if let Some(source) = source {
+            self.see_watched(now, source);
         }
     }
 
@@ -250,6 +256,7 @@ impl Shard {
         }
         self.withhold_from(now, index);
         self.begin_tracks(now, index);
+        self.see_sources_watched(now, index);
     }
 
     /// What the receiver agreed to be sent, from now on.

@@ -27,6 +27,8 @@ pub struct ShardFigures {
     pub timers: Vec<(&'static str, u64)>,
     /// What the path of each receiver is taken to carry, where that is known, bit/s.
     pub estimates: Vec<u64>,
+    /// Encodings that publishers were told to pause, as nobody watches them.
+    pub unwatched: u64,
     /// Round-trip time of each peer that is known.
     pub rtts: Vec<Duration>,
     /// What waits for receivers' paths, and what was tried on them.
@@ -237,6 +239,8 @@ impl Shard {
             };
             figures.ups.count(peer.next_report.is_some());
             figures.rtts.extend(peer.rtt);
+            let unwatched = up.watch.as_ref().map_or(0, |watch| watch.paused());
+            figures.unwatched += u64::from(unwatched.count_ones());
             for track in &mut up.tracks {
                 *entry(&mut counts, true, track.codec()) += MediaCounts::of_up(track);
                 *entry(&mut tracks, true, track.codec()) += 1;

@@ -112,6 +112,11 @@ pub enum Command {
         /// Of the whole group, from now on.
         limits: VoiceLimits,
     },
+    /// A publisher pauses encodings of its pictures when told: see [`Event::Paused`].
+    PauseUnwatched {
+        /// An up peer.
+        peer: PeerId,
+    },
     /// A receiver is about to be offered a stream, or has made an offer for one.
     AddDown {
         /// The new peer.
@@ -224,6 +229,16 @@ pub enum RelayMessage {
     },
     /// To a mirror: what of it is not to be forwarded.
     Withheld(Withheld),
+    /// From a mirror: what its receivers watch, a bit for each track.
+    Watched {
+        /// Where it comes from.
+        from: ShardId,
+        /// The tracks.
+        tracks: u64,
+    },
+    /// To a mirror: what the publisher was told to pause, a bit for each track. It wants to know
+    /// what is watched.
+    Paused(u64),
     /// To a mirror: the publisher is gone.
     Gone,
 }
@@ -274,6 +289,14 @@ pub enum Event {
         /// Those who have spoken, the latest first: the one to be looked at. Then those who have
         /// not, and whose pictures are withheld.
         speakers: Vec<Speaker>,
+    },
+    /// Of these encodings of a publisher nobody has use for now; it is to send all others. Always
+    /// the whole, and only after [`Command::PauseUnwatched`].
+    Paused {
+        /// An up peer.
+        peer: PeerId,
+        /// A bit for each of its tracks, the first the lowest.
+        tracks: u64,
     },
     /// For another shard.
     Relay {
@@ -364,7 +387,7 @@ pub struct TrackStats {
     pub switches: u64,
     /// Times that it was paused because the receiver's path did not carry it (down).
     pub pauses: u64,
-    /// It is paused now.
+    /// It is paused now: as its path does not carry it (down), or nobody watches it (up).
     pub paused: bool,
     /// Which layers are sent (down), and which there are.
     pub shown: Shown,

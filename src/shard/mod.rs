@@ -24,6 +24,7 @@ mod route;
 mod seal;
 mod speaker;
 mod stats;
+mod watched;
 mod withhold;
 
 pub use batch::{Batch, MAX_DATAGRAM, Send};

@@ -1,6 +1,7 @@
 //! The peers of a shard: who publishes, and who receives.
 
 use super::message::{DownTrackConfig, PeerId, ShardId, Withheld};
+use super::watched::Watch;
 use crate::media::bandwidth::Detector;
 use crate::media::down::DownTrack;
 use crate::media::feedback::NtpTime;
@@ -96,6 +97,8 @@ pub(crate) struct UpPeer {
     pub(crate) voice: Option<(u32, Voice)>,
     /// What of it is not forwarded.
     pub(crate) withheld: Withheld,
+    /// What of it is watched, if it pauses what is not.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl UpPeer {
@@ -117,6 +120,7 @@ impl UpPeer {
             arrivals: None,
             voice: None,
             withheld: Withheld::default(),
+            watch: None,
         }
     }
 

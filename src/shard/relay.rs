@@ -6,6 +6,7 @@ use super::Shard;
 use super::drops::Drop;
 use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig};
 use super::peer::{Place, UpPeer};
+use super::watched::begins;
 use crate::media::cache::{Meta, SLOT};
 use crate::media::twcc::ArrivalLog;
 use crate::media::up::{MAX_PENDING, UpTrack};
@@ -111,7 +112,7 @@ impl Shard {
         }
     }
 
-    fn tell(&mut self, to: ShardId, peer: PeerId, message: RelayMessage) {
+    pub(super) fn tell(&mut self, to: ShardId, peer: PeerId, message: RelayMessage) {
         let command = Box::new(Command::Relay { peer, message });
         self.events.push_back(Event::Relay { to, command });
     }
@@ -164,7 +165,8 @@ impl Shard {
                 self.tell(home, peer, RelayMessage::Keyframe { track });
             }
             None => {
-                up_track.request_keyframe(now);
+                let at = begins(now, up_track.layers());
+                up_track.request_keyframe(at);
                 self.schedule(Place::Up(index));
             }
         }
@@ -243,8 +245,12 @@ impl Shard {
             .map(|track| track.config().clone())
             .collect();
         let withheld = up.withheld;
+        let paused = up.watch.as_ref().map(|watch| watch.paused());
         self.tell_mirrors(index, || RelayMessage::Tracks(tracks.clone()));
         self.tell_mirrors(index, || RelayMessage::Withheld(withheld));
+        if let Some(paused) = paused {
+            self.tell_mirrors(index, || RelayMessage::Paused(paused));
+        }
     }
 
     pub(super) fn handle_relay_message(
@@ -272,6 +278,9 @@ impl Shard {
             RelayMessage::Unsubscribe { from } => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.mirrors.retain(|(shard, _)| *shard != from);
+                    if let Some(watch) = &mut up.watch {
+                        watch.forget(from);
+                    }
                 }
                 self.collect_remb(index);
             }
@@ -299,6 +308,10 @@ impl Shard {
                 }
             }
             RelayMessage::Withheld(withheld) => self.set_withheld(now, index, withheld),
+            RelayMessage::Watched { from, tracks } => {
+                self.mirror_watches(now, index, from, tracks);
+            }
+            RelayMessage::Paused(tracks) => self.mirror_paused(now, index, tracks),
             RelayMessage::Gone => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.tracks.clear();
@@ -324,6 +337,7 @@ impl Shard {
             self.select_tracks(now, down, wanted);
             self.begin_tracks(now, down);
         }
+        self.see_watched(now, index);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Shard;
 use super::message::{ShardStats, StreamStats, TrackStats};
 use super::peer::{DownPeer, Peer, UpPeer};
-use crate::media::down::choice::Shown;
+use crate::media::down::choice::{Shown, bit};
 use slab::Slab;
 use std::time::Instant;
 
@@ -72,10 +72,12 @@ impl Shard {
 }
 
 fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
+    let unwatched = up.watch.as_ref().map_or(0, |watch| watch.paused());
     let tracks = up
         .tracks
         .iter_mut()
-        .map(|track| {
+        .enumerate()
+        .map(|(at, track)| {
             let figures = track.figures();
             let loss = track.loss().figures();
             TrackStats {
@@ -91,6 +93,7 @@ fn up_stats(now: Instant, up: &mut UpPeer) -> StreamStats {
                 repaired: loss.recovered,
                 keyframes: figures.keyframes,
                 keyframe_requests: track.keyframe_requests().sent(),
+                paused: unwatched & bit(at) != 0,
                 ..TrackStats::default()
             }
         })

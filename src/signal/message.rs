@@ -4,7 +4,9 @@ use super::chat::{Chat, ChatOut};
 use super::failure::Failure;
 use super::group_action::GroupAction;
 use super::join::{Join, Joined};
-use super::stream::{AnswerIn, IceIn, OfferIn, OfferOut, Request, RequestStream, Window};
+use super::stream::{
+    AnswerIn, EncodingsOut, IceIn, OfferIn, OfferOut, Request, RequestStream, Window,
+};
 use super::user_action::UserAction;
 use super::user_message::UserMessageOut;
 use crate::group::{Permissions, User};
@@ -17,7 +19,13 @@ use std::borrow::Cow;
 pub(super) const VERSION: &str = "2";
 
 /// What this server adds to Galène's protocol (`docs/protocol.md`).
-pub(super) const FEATURES: [&str; 4] = ["lobby", "ban", super::speaker::FEATURE, "window"];
+pub(super) const FEATURES: [&str; 5] = [
+    "lobby",
+    "ban",
+    super::speaker::FEATURE,
+    "window",
+    super::stream::ENCODINGS,
+];
 
 /// What every message may say, read before the rest.
 #[derive(Debug, Deserialize)]
@@ -203,6 +211,8 @@ pub(super) enum Outgoing<'a> {
     },
     /// Wants a stream offered anew.
     Renegotiate { id: &'a str },
+    /// What of a stream of the client somebody watches.
+    Encodings(EncodingsOut),
     /// A stream ended.
     Close { id: &'a str },
     /// A stream of the client is not wanted.

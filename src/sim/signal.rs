@@ -98,6 +98,35 @@ impl World {
         self.send_media(host, shard, Media::Publish(Box::new(publisher)), tracks)
     }
 
+    /// From now on a publishing browser is told what nobody watches, and does not send it.
+    pub fn heed(&mut self, client: ClientId) {
+        if let Some(node) = self.clients.get(&client) {
+            let (shard, peer) = (node.shard, node.peer);
+            self.command(shard, Command::PauseUnwatched { peer });
+        }
+    }
+
+    /// A publisher is told what nobody watches.
+    pub(super) fn pause_unwatched(&mut self, peer: PeerId, tracks: u64) {
+        let mut clients = self.clients.values_mut();
+        if let Some(node) = clients.find(|node| node.peer == peer)
+            && let Media::Publish(publisher) = &mut node.client.media
+        {
+            publisher.pause(tracks);
+        }
+    }
+
+    /// Which of its encodings a publishing browser is to send, lowest first.
+    ///
+    /// # Errors
+    /// When there is no such publisher.
+    pub fn wanted(&self, client: ClientId) -> Result<Vec<bool>, SimError> {
+        match self.clients.get(&client).map(|node| &node.client.media) {
+            Some(Media::Publish(publisher)) => Ok(publisher.wanted().to_vec()),
+            _ => Err(SimError::WrongKind(client)),
+        }
+    }
+
     fn send_media(
         &mut self,
         host: HostId,
@@ -229,11 +258,27 @@ impl World {
         source: ClientId,
         config: ViewerConfig,
     ) -> Result<ClientId, SimError> {
+        let node = self.clients.get(&source);
+        let shard = node.ok_or(SimError::NoClient(source))?.shard;
+        self.watch_at(shard, host, source, config)
+    }
+
+    /// The same at this shard, which may be another than the publisher's.
+    ///
+    /// # Errors
+    /// When there is no such stream, or ICE refuses the client's settings.
+    pub fn watch_at(
+        &mut self,
+        shard: usize,
+        host: HostId,
+        source: ClientId,
+        config: ViewerConfig,
+    ) -> Result<ClientId, SimError> {
         let node = self
             .clients
             .get(&source)
             .ok_or(SimError::NoClient(source))?;
-        let (shard, peer) = (node.shard, node.peer);
+        let (home, peer) = (node.shard, node.peer);
         let Media::Publish(publisher) = &node.client.media else {
             return Err(SimError::WrongKind(source));
         };
@@ -264,7 +309,7 @@ impl World {
         }
         let viewer = Viewer::new((self.start, self.now), config, &tracks);
         let media = Media::View(Box::new(viewer));
-        let from = Source { peer, home: shard };
+        let from = Source { peer, home };
         self.receive_media((shard, host), from, media, tracks)
     }
 

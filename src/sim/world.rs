@@ -442,6 +442,7 @@ impl World {
         let mut batch = std::mem::take(&mut self.batch);
         let mut relayed = Vec::new();
         let mut commands = Vec::new();
+        let mut paused = Vec::new();
         while let Some(node) = self.shards.get_mut(index) {
             let from = node.address;
             let more = node.shard.poll_transmit(now, &mut batch);
@@ -465,6 +466,10 @@ impl World {
             match event {
                 Event::Stats { stats, .. } => node.stats = Some(stats),
                 Event::Relay { to, command } => commands.push((to, *command)),
+                Event::Paused { peer, tracks } => {
+                    paused.push((peer, tracks));
+                    node.events.push((elapsed, event));
+                }
                 event => node.events.push((elapsed, event)),
             }
         }
@@ -474,6 +479,9 @@ impl World {
         {
             node.wake = Some(at);
             self.queue.enter(at, Happening::WakeShard(index));
+        }
+        for (peer, tracks) in paused {
+            self.pause_unwatched(peer, tracks);
         }
         // Shards of one process reach each other at once.
         for (to, command) in commands {

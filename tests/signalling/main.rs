@@ -7,6 +7,7 @@ mod actions;
 mod bans;
 mod chat;
 mod connection;
+mod encodings;
 mod fields;
 mod files;
 mod harness;

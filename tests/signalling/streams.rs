@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// Offers of Chromium: audio and one video, and three rids.
 pub(crate) const PLAIN: &str = include_str!("../fixtures/sdp/chromium-audio-video.sdp");
-const SIMULCAST: &str = include_str!("../fixtures/sdp/chromium-simulcast.sdp");
+pub(crate) const SIMULCAST: &str = include_str!("../fixtures/sdp/chromium-simulcast.sdp");
 
 /// Of each section: its name, whether it is rejected, and its direction.
 fn sections(sdp: &str) -> Vec<(String, bool, String)> {

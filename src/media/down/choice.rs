@@ -202,14 +202,14 @@ impl DownTrack {
         Layer::TOP
     }
 
-    /// What the publisher sends now, of that which the receiver has use for.
+    /// What the publisher sends now, or would if told to, of that which the receiver has use for.
     pub fn ladder(&self, tracks: &[UpTrack]) -> Ladder {
         let mut ladder = Ladder::default();
         let limit = self.useful(tracks);
         let newest = self.newest(tracks);
         for (encoding, at) in self.encodings.iter().enumerate() {
             if let Some(track) = tracks.get(usize::from(*at))
-                && is_sent(track, newest)
+                && (is_sent(track, newest) || track.layers().is_expected())
             {
                 ladder.add(encoding as u8, track.layers(), limit);
             }
@@ -235,13 +235,13 @@ impl DownTrack {
         self.order(tracks);
         let target = self.useful(tracks).and(self.aim);
         let newest = self.newest(tracks);
-        let sent = |at: &usize| {
-            let track = self
-                .encodings
-                .get(*at)
-                .and_then(|at| tracks.get(usize::from(*at)));
-            track.is_some_and(|track| is_sent(track, newest))
+        let track = |at: usize| {
+            let at = self.encodings.get(at)?;
+            tracks.get(usize::from(*at))
         };
+        let is_expected = |at: &usize| track(*at).is_some_and(|track| track.layers().is_expected());
+        let is_here = |at: &usize| track(*at).is_some_and(|track| is_sent(track, newest));
+        let sent = |at: &usize| is_here(at) || is_expected(at);
         let last = self.encodings.len() - 1;
         let top = last.min(usize::from(target.encoding));
         let chosen = (0..=top)
@@ -249,6 +249,11 @@ impl DownTrack {
             .find(sent)
             .or_else(|| (top + 1..=last).find(sent));
         let chosen = chosen.unwrap_or(top);
+        // What can be begun with until that comes which the publisher has yet to be told to send.
+        let first = (0..=chosen)
+            .rev()
+            .find(|at| is_here(at) && !is_expected(at));
+        let first = first.and_then(|at| self.encodings.get(at).copied());
         self.wanted = self.encodings.get(chosen).copied();
         self.next_goal = match chosen.cmp(&top) {
             std::cmp::Ordering::Less => Layers::ALL,
@@ -262,7 +267,7 @@ impl DownTrack {
             },
         };
         let Some(current) = self.current else {
-            return self.wanted;
+            return first.or(self.wanted);
         };
         if self.wanted != Some(current) {
             let falls = self.rank(current) > Some(chosen);
@@ -275,6 +280,27 @@ impl DownTrack {
         }
         self.goal = self.next_goal;
         self.misses_layers(now, tracks, current).then_some(current)
+    }
+
+    /// The encodings that the receiver gets, waits for, or would be sent if they came, and those
+    /// below, which it may fall back on at any time: a bit for each of the publisher's tracks.
+    pub fn watched(&self, tracks: &[UpTrack]) -> u64 {
+        let Some(last) = self.encodings.len().checked_sub(1) else {
+            return 0;
+        };
+        if self.codec.kind() == Kind::Audio || self.withheld {
+            return 0;
+        }
+        let best = if self.paused {
+            0
+        } else {
+            let target = self.useful(tracks).and(self.aim);
+            let ranks = [self.current, self.wanted].into_iter().flatten();
+            let got = ranks.filter_map(|at| self.rank(at)).max().unwrap_or(0);
+            last.min(usize::from(target.encoding)).max(got)
+        };
+        let watched = self.encodings.iter().take(best + 1);
+        watched.fold(0, |bits, at| bits | bit(usize::from(*at)))
     }
 
     /// Layers are wanted that only begin with a keyframe.
@@ -315,6 +341,11 @@ impl DownTrack {
             max_tid,
         }
     }
+}
+
+/// The bit that stands for one of the publisher's tracks; none for those beyond the 64th.
+pub fn bit(track: usize) -> u64 {
+    u32::try_from(track).map_or(0, |track| 1_u64.checked_shl(track).unwrap_or(0))
 }
 
 /// An encoding is sent now: something came of it when the last of its kind came.

@@ -63,3 +63,56 @@ fn a_window_is_covered_by_pictures_that_need_not_be_enlarged() {
     assert!(view(360, 640).is_covered_by((640, 360)));
     assert!(!View::default().is_covered_by((1_280, 720)));
 }
+
+#[test]
+fn what_a_paused_encoding_cost_is_remembered() {
+    let begin = Instant::now();
+    let at = |ms: u64| begin + Duration::from_millis(ms);
+    let mut meter = LayerMeter::new(begin);
+    // 1 Mbit/s.
+    for ms in (0..5_000).step_by(8) {
+        meter.add(at(ms), 0, 0, 1_000);
+    }
+    let before = meter.bitrate(0, 0);
+    assert!((950_000..1_050_000).contains(&before), "{before}");
+    meter.pause();
+    // What was on its way.
+    meter.add(at(5_010), 0, 0, 1_000);
+    assert!(meter.is_expected());
+    meter.resume();
+    assert!(meter.is_expected(), "not before something comes");
+    for ms in (600_000..603_000).step_by(8) {
+        meter.add(at(ms), 0, 0, 1_000);
+        assert!(!meter.is_expected());
+        let rate = meter.bitrate(0, 0);
+        assert!((950_000..1_050_000).contains(&rate), "{rate}");
+    }
+    meter.pause();
+    meter.resume();
+    meter.give_up();
+    assert!(!meter.is_expected());
+}
+
+#[test]
+fn a_paused_encoding_is_a_rung_even_if_those_below_have_grown() {
+    let begin = Instant::now();
+    let meter = |len: usize| {
+        let mut meter = LayerMeter::new(begin);
+        for ms in (0..3_000).step_by(10) {
+            meter.add(begin + Duration::from_millis(ms), 0, 0, len);
+        }
+        meter
+    };
+    let (low, mut high) = (meter(1_000), meter(500));
+    let rungs = |high: &LayerMeter| {
+        let mut ladder = Ladder::default();
+        ladder.add(0, &low, Layer::TOP);
+        ladder.add(1, high, Layer::TOP);
+        ladder.rungs().to_vec()
+    };
+    assert_eq!(rungs(&high).len(), 1, "it is measured: not worth it");
+    high.pause();
+    let both = rungs(&high);
+    assert_eq!(both.len(), 2);
+    assert!(both[1].bitrate > both[0].bitrate);
+}

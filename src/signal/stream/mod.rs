@@ -7,10 +7,12 @@
 //! | `down` | `offer` of the server, `answer`, `renegotiate`, `abort` |
 //! | `pull` | what is received by WHEP |
 //! | `request` | `request`, `requestStream`, `window`: which tracks a client wants, and how large |
+//! | `encodings` | `encodings`: what a client is to send of its pictures |
 //! | `ice` | `ice` |
 //! | `voice` | whose voices count, and how many are forwarded |
 
 mod down;
+mod encodings;
 mod ice;
 mod local;
 mod pull;
@@ -19,6 +21,7 @@ mod up;
 mod voice;
 
 pub(super) use down::{AnswerIn, OfferOut};
+pub(super) use encodings::{EncodingsOut, FEATURE as ENCODINGS};
 pub(super) use ice::IceIn;
 pub(super) use request::{Request, RequestStream, Window};
 pub(super) use up::{Answered, OfferIn};
@@ -83,8 +86,10 @@ impl Session {
 
     /// The media engine tells of a peer connection of this client.
     pub(super) fn peer_changed(&mut self, peer: PeerId, change: &PeerChange) {
-        if *change != PeerChange::Failed {
-            return;
+        match change {
+            PeerChange::Failed => {}
+            PeerChange::Unwatched(paused) => return self.tell_encodings(peer, *paused),
+            PeerChange::Connected | PeerChange::Closed => return,
         }
         let up = self.streams.up.iter().find(|(_, up)| up.peer == peer);
         if let Some(id) = up.map(|(id, _)| id.clone()) {

@@ -54,14 +54,14 @@ pub(super) struct UpStream {
     /// What the last offer said of the other end.
     remote: RemoteTransport,
     /// In the order of the shard; a track keeps its place for ever.
-    tracks: Vec<UpTrack>,
+    pub(super) tracks: Vec<UpTrack>,
 }
 
 /// A track, as the shard and as the group know it.
 #[derive(Debug, Clone)]
-struct UpTrack {
-    config: UpTrackConfig,
-    published: PublishedTrack,
+pub(super) struct UpTrack {
+    pub(super) config: UpTrackConfig,
+    pub(super) published: PublishedTrack,
 }
 
 /// The tracks that a section announces: one, or one a rid.
@@ -132,6 +132,12 @@ fn merge(tracks: &mut Vec<UpTrack>, offered: Vec<UpTrack>) {
 }
 
 impl UpStream {
+    /// A section has several tracks.
+    pub(super) fn has_several(&self, mid: &str) -> bool {
+        let same = |track: &&UpTrack| track.config.mid == mid && track.published.active;
+        self.tracks.iter().filter(same).count() > 1
+    }
+
     fn configs(&self) -> Vec<UpTrackConfig> {
         self.tracks
             .iter()
@@ -258,6 +264,7 @@ impl Session {
                 },
             );
             self.enlist(peer, shard, &stream.label);
+            self.pause_unwatched(peer, shard);
         } else {
             engine.send(
                 shard,

@@ -4,6 +4,7 @@
 use super::encoder::{Encoder, EncodingConfig, FRAME_RATE, Frame, SINGLE, allocate};
 use super::mark::{Mark, NONE, Picture};
 use super::rate::{SendRate, Told};
+use crate::media::down::choice::bit;
 use crate::media::feedback::{
     Arrivals, NtpClock, REFERENCE_TICKS, Report, Reports, SenderInfo, TICK_MICROS,
 };
@@ -101,6 +102,8 @@ pub(in crate::sim) struct Publisher {
     random: Random,
     streams: Vec<Stream>,
     encoders: Vec<Encoder>,
+    /// Which encodings are wanted, lowest first.
+    wanted: Vec<bool>,
     rate: SendRate,
     queue: VecDeque<Queued>,
     /// The transport-wide number of the next packet.
@@ -163,6 +166,7 @@ impl Publisher {
             clock: NtpClock::new(start, unix + Duration::from_secs(5)),
             random,
             streams,
+            wanted: vec![true; encoders.len()],
             encoders,
             rate: SendRate::new(max + AUDIO_RATE),
             queue: VecDeque::new(),
@@ -287,6 +291,20 @@ impl Publisher {
         }
     }
 
+    /// The server says which of its tracks, in the order of [`Self::track_configs`], nobody
+    /// watches.
+    pub(in crate::sim) fn pause(&mut self, tracks: u64) {
+        let count = self.wanted.len();
+        for (at, wanted) in self.wanted.iter_mut().enumerate() {
+            *wanted = tracks & bit(count - at) == 0;
+        }
+    }
+
+    /// Which encodings are wanted, lowest first.
+    pub(in crate::sim) fn wanted(&self) -> &[bool] {
+        &self.wanted
+    }
+
     /// Sends what is due.
     pub(in crate::sim) fn send(
         &mut self,
@@ -311,7 +329,11 @@ impl Publisher {
         while self.next_rate <= now {
             self.next_rate += RATE_INTERVAL;
             let rate = self.rate.rate();
-            allocate(&mut self.encoders, rate.saturating_sub(AUDIO_RATE), &[]);
+            allocate(
+                &mut self.encoders,
+                rate.saturating_sub(AUDIO_RATE),
+                &self.wanted,
+            );
             let sent = self.encoders.iter().map(Encoder::rate).sum::<u64>();
             self.report.rates.push(sent + AUDIO_RATE);
         }

@@ -109,6 +109,12 @@ fn media(exposition: &mut Exposition, shards: &[&ShardFigures]) {
     for sum in &sums {
         family.value(&labels(sum.up, sum.codec), sum.tracks);
     }
+    exposition
+        .gauge(
+            "perikon_unwatched_encodings",
+            "Encodings that publishers were told not to send, as nobody watches them.",
+        )
+        .value(&[], shards.iter().map(|shard| shard.unwatched).sum::<u64>());
     for (name, help, count) in COUNTERS {
         let mut family = exposition.counter(name, help);
         for sum in &sums {

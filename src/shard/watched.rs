@@ -1,0 +1,357 @@
+//! Which encodings of a publisher somebody watches. It is told to pause the others: what nobody is
+//! sent costs its processor and its uplink.
+//!
+//! An encoding is watched as long as a receiver gets it, waits for it, or would be sent it if it
+//! came; and so are those below it, on which a receiver falls back at once when its path gets worse.
+//! What it cost last is remembered (`LayerMeter`), so that a receiver can be given it again.
+
+use super::Shard;
+use super::message::{Event, PeerId, RelayMessage, ShardId};
+use super::peer::{DownPeer, Place, UpPeer};
+use crate::media::Kind;
+use crate::media::down::choice::bit;
+use crate::media::layer::LayerMeter;
+use slab::Slab;
+use std::time::{Duration, Instant};
+
+/// Between two looks for encodings that nobody watches.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// An encoding goes on for so long in the beginning: those who are to watch are being told.
+const FIRST: Duration = Duration::from_secs(10);
+/// Unwatched for so long, an encoding is paused …
+const HOLD: Duration = Duration::from_secs(5);
+/// … and longer, if it has had to be resumed soon after the last pause.
+const MAX_HOLD: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(30);
+/// What was resumed comes within this time, or its publisher has its own reasons.
+const EXPECTED: Duration = Duration::from_secs(4);
+/// It begins with a keyframe by itself: it is asked for one only if none has come so soon.
+const BEGINS: Duration = Duration::from_millis(600);
+
+/// When to ask for a keyframe of a track that may only be about to come.
+pub(super) fn begins(now: Instant, layers: &LayerMeter) -> Instant {
+    if layers.is_expected() {
+        now + BEGINS
+    } else {
+        now
+    }
+}
+
+/// What of a publisher is watched. Sets of its tracks have a bit for each.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// It was told to pause these.
+    paused: u64,
+    /// What the receivers of each mirror watch.
+    mirrors: Vec<(ShardId, u64)>,
+    /// A mirror: what the publisher's shard was told that is watched here.
+    told: u64,
+    tracks: Vec<WatchedTrack>,
+    next: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct WatchedTrack {
+    /// When its first packet was seen.
+    began: Option<Instant>,
+    /// Since when nobody has watched it.
+    unwatched: Option<Instant>,
+    paused: Option<Instant>,
+    resumed: Option<Instant>,
+    hold: Duration,
+}
+
+impl Watch {
+    fn new(now: Instant) -> Self {
+        Self {
+            paused: 0,
+            mirrors: Vec::new(),
+            told: 0,
+            tracks: Vec::new(),
+            next: now,
+        }
+    }
+
+    /// It is time to look what is watched.
+    #[inline]
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.next <= now
+    }
+
+    /// What the publisher was told to pause.
+    pub(super) fn paused(&self) -> u64 {
+        self.paused
+    }
+
+    /// A mirror is gone.
+    pub(super) fn forget(&mut self, mirror: ShardId) {
+        self.mirrors.retain(|(shard, _)| *shard != mirror);
+    }
+
+    fn track(&mut self, at: usize) -> Option<&mut WatchedTrack> {
+        if at >= self.tracks.len() && at < u64::BITS as usize {
+            let fresh = WatchedTrack {
+                began: None,
+                unwatched: None,
+                paused: None,
+                resumed: None,
+                hold: HOLD,
+            };
+            self.tracks.resize(at + 1, fresh);
+        }
+        self.tracks.get_mut(at)
+    }
+}
+
+/// What the receivers here watch.
+fn watched_here(up: &UpPeer, index: u32, downs: &Slab<DownPeer>) -> u64 {
+    let mut watched = 0;
+    for down in up.downs.iter().filter_map(|down| downs.get(*down as usize)) {
+        let mut tracks = down.tracks.iter();
+        if down.tracks.is_empty() && !down.connected {
+            // What it asks for is not agreed on yet.
+            watched |= lowest(up);
+        }
+        watched |= tracks
+            .by_ref()
+            .filter(|track| down.source_of(track) == Some(index))
+            .fold(0, |bits, track| bits | track.watched(&up.tracks));
+    }
+    watched
+}
+
+/// The smallest encoding of each source.
+fn lowest(up: &UpPeer) -> u64 {
+    let cost = |at: usize| {
+        let layers = up.tracks.get(at).map(|track| track.layers());
+        layers.map_or(0, |layers| layers.bitrate(u8::MAX, u8::MAX))
+    };
+    let mut lowest = 0;
+    for (at, track) in up.tracks.iter().enumerate() {
+        let config = track.config();
+        let mut others = up.tracks.iter().enumerate().filter(|(other, track)| {
+            *other != at && track.config().mid == config.mid && track.config().kind == config.kind
+        });
+        let is_lowest = others.all(|(other, _)| (cost(at), at) < (cost(other), other));
+        if config.kind == Kind::Video && is_lowest {
+            lowest |= bit(at);
+        }
+    }
+    lowest
+}
+
+impl UpPeer {
+    /// Remembers what was told to be paused, and what was told to go on.
+    fn set_paused(&mut self, now: Instant, paused: u64) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        let changed = watch.paused ^ paused;
+        watch.paused = paused;
+        for (at, track) in self.tracks.iter_mut().enumerate() {
+            if changed & bit(at) == 0 {
+                continue;
+            }
+            let Some(own) = watch.track(at) else { continue };
+            own.unwatched = None;
+            if paused & bit(at) == 0 {
+                let is_soon =
+                    |paused: Instant| now.saturating_duration_since(paused) < SOON + own.hold;
+                own.hold = match own.paused {
+                    Some(paused) if is_soon(paused) => (own.hold * 2).min(MAX_HOLD),
+                    _ => HOLD,
+                };
+                own.resumed = Some(now);
+                track.layers_mut().resume();
+                if self.home.is_none() {
+                    track.request_keyframe(now + BEGINS);
+                }
+            } else {
+                own.paused = Some(now);
+                own.resumed = None;
+                track.layers_mut().pause();
+            }
+        }
+    }
+
+    /// What came of the encodings, and which of them are to be paused, given what is watched.
+    fn unwatched(&mut self, now: Instant, watched: u64) -> u64 {
+        let Some(watch) = &mut self.watch else {
+            return 0;
+        };
+        let mut unwatched = 0;
+        for (at, track) in self.tracks.iter_mut().enumerate() {
+            let arrival = track.last_arrival();
+            let is_paused = watch.paused & bit(at) != 0;
+            let Some(own) = watch.track(at) else { continue };
+            let since = |at: Instant| now.saturating_duration_since(at);
+            if own.resumed.is_some_and(|at| since(at) >= EXPECTED) {
+                own.resumed = None;
+                track.layers_mut().give_up();
+            }
+            own.began = own.began.or(arrival.map(|_| now));
+            if track.config().kind == Kind::Audio || is_paused || watched & bit(at) != 0 {
+                own.unwatched = None;
+                continue;
+            }
+            let begin = *own.unwatched.get_or_insert(now);
+            // What does not come need not be paused, and is not to be waited for as if it were.
+            let comes = arrival.is_some_and(|at| at >= begin);
+            let is_old = own.began.is_some_and(|at| since(at) >= FIRST);
+            if comes && is_old && since(begin) >= own.hold {
+                unwatched |= bit(at);
+            }
+        }
+        unwatched
+    }
+}
+
+impl Shard {
+    /// A publisher pauses what it is told to.
+    pub(super) fn pause_unwatched(&mut self, now: Instant, peer: PeerId) {
+        let Some(Place::Up(index)) = self.by_id.get(&peer).copied() else {
+            return;
+        };
+        if let Some(up) = self.ups.get_mut(index as usize) {
+            up.watch.get_or_insert_with(|| Box::new(Watch::new(now)));
+        }
+        self.describe(index);
+    }
+
+    /// Somebody wants these tracks: those that are paused go on.
+    pub(super) fn want(&mut self, now: Instant, index: u32, tracks: u64) {
+        let from = self.id;
+        let Some(up) = self.ups.get_mut(index as usize) else {
+            return;
+        };
+        let (peer, home) = (up.id, up.home);
+        let Some(watch) = &mut up.watch else { return };
+        match home {
+            None if watch.paused & tracks != 0 => {
+                let paused = watch.paused & !tracks;
+                up.set_paused(now, paused);
+                self.tell_paused_to_all(index);
+                self.schedule(Place::Up(index));
+            }
+            Some(home) if tracks & !watch.told != 0 => {
+                watch.told |= tracks;
+                let tracks = watch.told;
+                self.tell(home, peer, RelayMessage::Watched { from, tracks });
+            }
+            _ => {}
+        }
+    }
+
+    /// Sees that nothing is paused that a receiver of a publisher wants.
+    pub(super) fn see_watched(&mut self, now: Instant, index: u32) {
+        let up = self.ups.get(index as usize);
+        if let Some(up) = up.filter(|up| up.watch.is_some()) {
+            let watched = watched_here(up, index, &self.downs);
+            self.want(now, index, watched);
+        }
+    }
+
+    /// The same of all publishers of a receiver.
+    pub(super) fn see_sources_watched(&mut self, now: Instant, down: u32) {
+        let count = |shard: &Self| {
+            let down = shard.downs.get(down as usize);
+            down.map_or(0, |down| down.sources.len())
+        };
+        for at in 0..count(self) {
+            let down = self.downs.get(down as usize);
+            if let Some(source) = down.and_then(|down| *down.sources.get(at)?) {
+                self.see_watched(now, source);
+            }
+        }
+    }
+
+    /// Looks what of a publisher is watched, and pauses what has not been for a while.
+    #[cold]
+    pub(super) fn look_for_unwatched(&mut self, now: Instant, index: u32) {
+        let from = self.id;
+        let Self { ups, downs, .. } = self;
+        let Some(up) = ups.get_mut(index as usize) else {
+            return;
+        };
+        let here = watched_here(up, index, downs);
+        let (peer, home) = (up.id, up.home);
+        let Some(watch) = &mut up.watch else { return };
+        watch.next = now + INTERVAL;
+        let there = watch.mirrors.iter().map(|(_, tracks)| *tracks);
+        let watched = there.fold(here, |all, one| all | one);
+        let unwatched = up.unwatched(now, watched);
+        let Some(watch) = &mut up.watch else { return };
+        match home {
+            Some(home) if watch.told != here => {
+                watch.told = here;
+                let tracks = here;
+                self.tell(home, peer, RelayMessage::Watched { from, tracks });
+            }
+            None if unwatched != 0 => {
+                let paused = watch.paused | unwatched;
+                up.set_paused(now, paused);
+                self.tell_paused_to_all(index);
+            }
+            _ => {}
+        }
+        self.want(now, index, watched);
+    }
+
+    /// A mirror says what its receivers watch.
+    pub(super) fn mirror_watches(&mut self, now: Instant, index: u32, from: ShardId, tracks: u64) {
+        let Some(up) = self.ups.get_mut(index as usize) else {
+            return;
+        };
+        let is_mirror = up.mirrors.iter().any(|(shard, _)| *shard == from);
+        let Some(watch) = up.watch.as_mut().filter(|_| is_mirror) else {
+            return;
+        };
+        watch.forget(from);
+        watch.mirrors.push((from, tracks));
+        self.want(now, index, tracks);
+    }
+
+    /// A mirror learns what the publisher was told to pause.
+    pub(super) fn mirror_paused(&mut self, now: Instant, index: u32, paused: u64) {
+        let from = self.id;
+        let Self { ups, downs, .. } = self;
+        let Some(up) = ups.get_mut(index as usize) else {
+            return;
+        };
+        let is_new = up.watch.is_none();
+        up.watch.get_or_insert_with(|| Box::new(Watch::new(now)));
+        up.set_paused(now, paused);
+        let tracks = watched_here(up, index, downs);
+        let (peer, home) = (up.id, up.home);
+        let Some(watch) = &mut up.watch else { return };
+        // It is said again where it crossed what was decided there.
+        if let Some(home) = home
+            && (is_new || tracks != watch.told || tracks & paused != 0)
+        {
+            watch.told = tracks;
+            self.tell(home, peer, RelayMessage::Watched { from, tracks });
+        }
+    }
+
+    /// Tells the publisher, and its mirrors.
+    fn tell_paused_to_all(&mut self, index: u32) {
+        let up = self.ups.get(index as usize);
+        let Some((peer, watch)) = up.and_then(|up| Some((up.id, up.watch.as_ref()?))) else {
+            return;
+        };
+        let tracks = watch.paused;
+        self.events.push_back(Event::Paused { peer, tracks });
+        self.tell_mirrors(index, || RelayMessage::Paused(tracks));
+    }
+
+    /// Tells the publisher again.
+    pub(super) fn tell_paused(&mut self, index: u32) {
+        let up = self.ups.get(index as usize);
+        if let Some((peer, watch)) = up.and_then(|up| Some((up.id, up.watch.as_ref()?)))
+            && watch.paused != 0
+        {
+            let tracks = watch.paused;
+            self.events.push_back(Event::Paused { peer, tracks });
+        }
+    }
+}
