@@ -1,7 +1,35 @@
-/** How pictures are sent: their layers and the bounds of their rate. */
+/** How pictures are sent: their layers, the bounds of their rate, and what nobody watches. */
+
+/** @import {WatchedEncoding} from './types.js' */
 
 /** The rate of the small picture, bit/s: so much a receiver of `video-low` is promised. */
 const LOW = 100_000;
+/** A browser that refuses, perhaps as it is negotiating, is asked again after this, ms … */
+const RETRY = 500;
+/** … and so many times, each after twice as long. */
+const RETRIES = 6;
+
+/** The last change of a sender's parameters: the next has to begin with what that one left.
+ * @type {WeakMap<RTCRtpSender, Promise<void>>} */
+const changes = new WeakMap();
+
+/**
+ * Changes the parameters of a sender, after all changes before.
+ *
+ * @param {RTCRtpSender} sender
+ * @param {(parameters: RTCRtpSendParameters) => boolean} edit False if there is nothing to change.
+ * @returns {Promise<void>}
+ */
+function change(sender, edit) {
+    const before = changes.get(sender) ?? Promise.resolve();
+    const after = before.then(async () => {
+        const parameters = sender.getParameters();
+        if (edit(parameters))
+            await sender.setParameters(parameters);
+    });
+    changes.set(sender, after.catch(() => {}));
+    return after;
+}
 
 /**
  * @param {MediaStreamTrack} track
@@ -25,16 +53,88 @@ export function encodingsFor(track, {maxBitrate, simulcast}) {
  * @param {RTCRtpSender} sender
  * @param {number} bitrate bit/s, 0 for no bound.
  */
-export async function bound(sender, bitrate) {
-    const parameters = sender.getParameters();
-    const largest = parameters.encodings?.[0];
-    if (sender.track?.kind !== 'video' || !largest)
-        return;
-    if (bitrate > 0)
-        largest.maxBitrate = bitrate;
-    else
-        delete largest.maxBitrate;
-    await sender.setParameters(parameters);
+export function bound(sender, bitrate) {
+    return change(sender, ({encodings}) => {
+        const largest = encodings?.[0];
+        if (sender.track?.kind !== 'video' || !largest)
+            return false;
+        if (bitrate > 0)
+            largest.maxBitrate = bitrate;
+        else
+            delete largest.maxBitrate;
+        return true;
+    });
+}
+
+/** Pauses what the server says that nobody watches, of one peer connection. */
+export class Watched {
+    /** @param {RTCPeerConnection} pc */
+    constructor(pc) {
+        this.pc = pc;
+        /** What the server said last. @type {WatchedEncoding[]} */
+        this.told = [];
+        /** @private @type {ReturnType<typeof setTimeout> | undefined} */
+        this.timer = undefined;
+    }
+
+    /** @param {WatchedEncoding[]} told All encodings of the pictures. */
+    tell(told) {
+        this.told = told;
+        void this.apply();
+    }
+
+    /**
+     * Makes it so. To be called again when a negotiation ends: it may have been in the way.
+     *
+     * @param {number} [retries]
+     */
+    async apply(retries = RETRIES) {
+        clearTimeout(this.timer);
+        const {told} = this;
+        try {
+            await Promise.all(this.pc.getTransceivers().map(({mid, sender}) => {
+                const own = told.filter((one) => one.mid === mid);
+                return own.length > 0 ? change(sender, ({encodings}) => activate(encodings, own))
+                    : undefined;
+            }));
+        } catch (error) {
+            // What goes on being sent does no harm.
+            if (told !== this.told || this.pc.signalingState === 'closed')
+                return;
+            if (retries > 0) {
+                clearTimeout(this.timer);
+                this.timer = setTimeout(() => void this.apply(retries - 1),
+                    RETRY * 2 ** (RETRIES - retries));
+            } else {
+                console.warn('Encodings cannot be paused', error);
+            }
+        }
+    }
+
+    /** The peer connection is given up. */
+    stop() {
+        this.told = [];
+        clearTimeout(this.timer);
+    }
+}
+
+/**
+ * @param {RTCRtpEncodingParameters[] | undefined} encodings Those of a sender: changed in place.
+ * @param {WatchedEncoding[]} told Of the same section.
+ * @returns {boolean} Some are different now.
+ */
+export function activate(encodings, told) {
+    let changed = false;
+    for (const encoding of encodings ?? []) {
+        // The only one has no rid on the wire, whatever the browser calls it.
+        const one = told.find(({rid}) => rid === undefined ? encodings?.length === 1
+            : rid === encoding.rid);
+        if (one && one.active !== (encoding.active ?? true)) {
+            encoding.active = one.active;
+            changed = true;
+        }
+    }
+    return changed;
 }
 
 /**

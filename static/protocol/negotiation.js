@@ -70,6 +70,7 @@ export class Negotiation {
         return this.next(async () => {
             await stream.pc.setRemoteDescription({type: 'answer', sdp});
             await this.addEarly();
+            void stream.watched.apply();
             stream.onnegotiationcompleted?.call(stream);
         });
     }

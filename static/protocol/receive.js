@@ -7,7 +7,8 @@ import {Stream} from './stream.js';
 
 /** @type {Record<string, (sc: ServerConnection, m: Message) => void>} */
 const receivers = {
-    handshake, joined, user, offer, answer, renegotiate, close, abort, ice, chat, usermessage,
+    handshake, joined, user, offer, answer, renegotiate, encodings, close, abort, ice, chat,
+    usermessage,
     chathistory: chat,
     ping: (sc) => void sc.send({type: 'pong'}),
     pong: () => {},
@@ -107,6 +108,11 @@ function answer(sc, m) {
 /** @param {ServerConnection} sc @param {Message} m */
 function renegotiate(sc, m) {
     sc.up[m.id ?? '']?.restartIce();
+}
+
+/** @param {ServerConnection} sc @param {Message} m */
+function encodings(sc, m) {
+    sc.up[m.id ?? '']?.watched.tell(m.encodings ?? []);
 }
 
 /** @param {ServerConnection} sc @param {Message} m */

@@ -15,8 +15,14 @@ export async function sample(pc, up, before) {
         if (!end.track)
             continue;
         try {
-            now[end.track.id] = figures(await end.getStats(), up, before[end.track.id],
+            const stats = figures(await end.getStats(), up, before[end.track.id],
                 /** @type {'audio' | 'video'} */ (end.track.kind));
+            if (end instanceof RTCRtpSender && stats.kind === 'video') {
+                const {encodings = []} = end.getParameters();
+                stats.encodings = encodings.length;
+                stats.paused = encodings.filter(({active}) => active === false).length;
+            }
+            now[end.track.id] = stats;
         } catch {
             // The track went away meanwhile.
         }
@@ -45,8 +51,8 @@ export function figures(report, up, before, kind) {
             now.packetsLost = (now.packetsLost ?? 0) + entry.packetsLost;
         if (entry.jitter !== undefined)
             now.jitter = entry.jitter;
-        // Of the largest picture.
-        if (entry.frameWidth && entry.frameWidth >= (now.width ?? 0)) {
+        // Of the largest picture that is sent.
+        if (entry.active !== false && entry.frameWidth && entry.frameWidth >= (now.width ?? 0)) {
             now.width = entry.frameWidth;
             now.height = entry.frameHeight;
             now.framesPerSecond = entry.framesPerSecond;

@@ -1,7 +1,7 @@
 /** @import {ServerConnection} from './connection.js' */
 /** @import {MediaRequest, TrackStats} from './types.js' */
 
-import {bound, encodingsFor, kept} from './encodings.js';
+import {bound, encodingsFor, kept, Watched} from './encodings.js';
 import {randomId} from './id.js';
 import {Negotiation} from './negotiation.js';
 import {sample} from './stats.js';
@@ -48,6 +48,8 @@ export class Stream {
         this.offered = false;
         /** Another one after the connection was lost and found again. */
         this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
+        /** What we send is paused while nobody watches it, with the feature `encodings`. */
+        this.watched = new Watched(this.pc);
         /** What was sent when the connection was lost.
          * @private @type {{track: MediaStreamTrack, init: RTCRtpTransceiverInit}[] | null} */
         this.suspended = null;
@@ -160,6 +162,7 @@ export class Stream {
         this.offered = false;
         this.replaces = undefined;
         this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
+        this.watched = new Watched(this.pc);
         this.negotiation = new Negotiation(this);
         this.listen();
         for (const {track, init} of suspended)
@@ -170,6 +173,7 @@ export class Stream {
     dismantle() {
         const {pc} = this;
         clearTimeout(this.restartTimer);
+        this.watched.stop();
         pc.onnegotiationneeded = pc.onicecandidate = pc.oniceconnectionstatechange = null;
         pc.ontrack = null;
         pc.close();
@@ -241,6 +245,7 @@ export class Stream {
         this.isClosed = true;
         clearInterval(this.statsTimer);
         clearTimeout(this.restartTimer);
+        this.watched.stop();
         if (this.up && this.offered && !replace)
             this.sc.send({type: 'close', id: this.id});
         this.pc.close();

@@ -56,6 +56,12 @@
  * @property {number} [width]
  * @property {number} [height]
  * @property {boolean} [priority]
+ * @property {WatchedEncoding[]} [encodings]
+ *
+ * @typedef {object} WatchedEncoding An encoding that we send, and whether somebody watches it.
+ * @property {string} mid Of its section.
+ * @property {string} [rid] With simulcast.
+ * @property {boolean} active
  *
  * @typedef {object} TrackStats The figures of one track, in {@link Stream#stats} by track id.
  * @property {'audio' | 'video'} kind
@@ -71,6 +77,8 @@
  * @property {number} [height]
  * @property {number} [framesPerSecond]
  * @property {string} [codec] Such as `VP8`.
+ * @property {number} [encodings] How many there are of the picture, of those sent.
+ * @property {number} [paused] How many of them are paused, as nobody watches them.
  * @property {number} [totalAudioEnergy] Received so far.
  * @property {number} [totalSamplesDuration] Seconds of sound received so far.
  * @property {number} [audioEnergy] Average since the last time, the square of the volume.

@@ -286,6 +286,8 @@ export const ar = {
     'statistics.loss': 'الفقد',
     'statistics.rtt': 'زمن الذهاب والإياب',
     'statistics.codec': 'الترميز',
+    'statistics.paused': 'متوقف: لا أحد يشاهد',
+    'statistics.somePaused': '{n} من {all} متوقفة',
     'statistics.sum': 'عدد التدفقات {n}؛ المرسل {up}، المستلم {down}',
 
     'stats.denied': 'هذا للمديرين فقط.',

@@ -286,6 +286,8 @@ export const de = {
     'statistics.loss': 'Verloren',
     'statistics.rtt': 'Umlauf',
     'statistics.codec': 'Codec',
+    'statistics.paused': 'angehalten: niemand sieht zu',
+    'statistics.somePaused': '{n} von {all} angehalten',
     'statistics.sum': '{n} Ströme; {up} gesendet, {down} empfangen',
 
     'stats.denied': 'Das dürfen nur Administratoren sehen.',

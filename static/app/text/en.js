@@ -284,6 +284,8 @@ export const en = {
     'statistics.loss': 'Lost',
     'statistics.rtt': 'Round trip',
     'statistics.codec': 'Codec',
+    'statistics.paused': 'paused: nobody watches',
+    'statistics.somePaused': '{n} of {all} paused',
     'statistics.sum': '{n} streams; {up} sent, {down} received',
 
     'stats.denied': 'Only administrators may see this.',

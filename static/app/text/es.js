@@ -286,6 +286,8 @@ export const es = {
     'statistics.loss': 'Pérdidas',
     'statistics.rtt': 'Ida y vuelta',
     'statistics.codec': 'Códec',
+    'statistics.paused': 'en pausa: nadie lo ve',
+    'statistics.somePaused': '{n} de {all} en pausa',
     'statistics.sum': '{n} flujos; {up} enviados, {down} recibidos',
 
     'stats.denied': 'Solo para administradores.',

@@ -286,6 +286,8 @@ export const fr = {
     'statistics.loss': 'Pertes',
     'statistics.rtt': 'Aller-retour',
     'statistics.codec': 'Codec',
+    'statistics.paused': 'en pause : personne ne regarde',
+    'statistics.somePaused': '{n} sur {all} en pause',
     'statistics.sum': '{n} flux ; {up} envoyés, {down} reçus',
 
     'stats.denied': 'Réservé aux administrateurs.',

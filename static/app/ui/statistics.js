@@ -59,13 +59,16 @@ function row(stream, stats) {
     const who = stream.up ? text('tile.you') : displayName(stream.username);
     const label = stream.label === 'screenshare' ? text('media.screen')
         : stream.label === 'video' ? text('media.file') : '';
-    const picture = stats.width
+    const {encodings = 0, paused = 0} = stats;
+    const picture = stats.width && (paused === 0 || paused < encodings)
         ? `${stats.width} × ${stats.height} · ${Math.round(stats.framesPerSecond ?? 0)} fps` : '–';
+    const rest = paused === 0 ? '' : paused === encodings ? text('statistics.paused')
+        : text('statistics.somePaused', {n: paused, all: encodings});
     return h('tr', {},
         h('th', {scope: 'row', dir: 'auto'}, label ? `${who} (${label})` : who),
         h('td', {}, text(stats.kind === 'audio' ? 'statistics.audio' : 'statistics.video')),
         h('td', {class: 'number'}, kilobits(stats.rate)),
-        h('td', {class: 'number', dir: 'ltr'}, picture),
+        h('td', {class: 'number'}, h('span', {dir: 'ltr'}, picture), rest && ` (${rest})`),
         h('td', {class: 'number'}, new Intl.NumberFormat(language(),
             {style: 'percent', maximumFractionDigits: 1}).format(stats.loss ?? 0)),
         h('td', {class: 'number'}, stats.rtt === undefined ? '–' : `${Math.round(stats.rtt * 1000)} ms`),
