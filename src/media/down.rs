@@ -53,6 +53,8 @@ pub struct DownTrack {
     /// Of the last packet sent: its timestamp, and when.
     last_timestamp: Option<(u32, Instant)>,
     last: LastPart,
+    /// The highest number that was sent.
+    highest: Option<u64>,
     /// The last picture that was left out, as the publisher numbers it.
     left_out: Option<u16>,
     switched: bool,
@@ -138,6 +140,7 @@ impl DownTrack {
             run: Run::new(0, config.payload_type),
             last_timestamp: None,
             last: LastPart::default(),
+            highest: None,
             left_out: None,
             switched: false,
             last_report: None,
@@ -203,7 +206,7 @@ impl DownTrack {
     }
 
     /// How a packet of one of the publisher's `tracks` is labelled. `None` if this receiver does
-    /// not get it.
+    /// not get it, or has got it by a repair.
     #[inline]
     pub fn forward(
         &mut self,
@@ -230,9 +233,13 @@ impl DownTrack {
             return None;
         }
         let label = run.label(number, meta);
-        if !is_newest {
-            self.repairs.sent_late(now, number);
-        } else {
+        if !is_newest && !self.repairs.sent_late(now, number) {
+            self.sent(meta);
+            return None;
+        }
+        // Also one that is late, if all that came since was left out.
+        if self.highest.is_none_or(|highest| number > highest) {
+            self.highest = Some(number);
             self.last_timestamp = Some((label.timestamp, now));
             let (part, edit) = (&meta.part, &label.edit);
             if part.picture_at > 0 {
@@ -333,9 +340,12 @@ impl DownTrack {
         let mut run = self.run;
         let timestamp = meta.timestamp.wrapping_add(run.timestamp);
         let (part, goal) = (&meta.part, self.goal);
-        if self
-            .last_timestamp
-            .is_none_or(|(last, _)| last != timestamp)
+        // With its first packet: a part that is late would be sent without the others.
+        let begins = part.start_of_frame && part.sid == 0;
+        if begins
+            && self
+                .last_timestamp
+                .is_none_or(|(last, _)| last != timestamp)
         {
             run.sid = run.sid.min(goal.sid);
             run.tid = run.tid.min(goal.tid);

@@ -127,12 +127,16 @@ impl Repairs {
         Ok(())
     }
 
-    /// A packet was sent out of turn. Whoever asks for it now could not know that.
-    pub fn sent_late(&mut self, now: Instant, number: u64) {
-        if let (at, Some(entry)) = self.entry(now, number) {
-            let number = number as u32;
-            *entry = Repair { number, at };
-        }
+    /// A packet is sent out of turn. Whoever asks for it now could not know that. False if it was
+    /// so already, not long ago: asked for while it waited, it overtook itself.
+    pub fn sent_late(&mut self, now: Instant, number: u64) -> bool {
+        let (at, Some(entry)) = self.entry(now, number) else {
+            return true;
+        };
+        let number = number as u32;
+        let is_first = entry.number != number;
+        *entry = Repair { number, at };
+        is_first
     }
 
     /// The time, and where a packet that is sent now is remembered.

@@ -11,6 +11,7 @@
 mod client;
 pub mod conference;
 mod decode;
+pub mod layers;
 mod link;
 mod payload;
 mod queue;

@@ -2,6 +2,7 @@
 
 use super::client::{Endpoint, Outbox, since};
 use super::decode::{Decoder, Screen};
+use super::layers::{self, LayersConfig};
 use super::payload::{self, Mark};
 use super::report::{ClientReport, TrackReport};
 use super::sender::level;
@@ -88,6 +89,8 @@ struct Track {
     seen: BTreeSet<u64>,
     missing: BTreeMap<u64, Missing>,
     decoder: Decoder,
+    /// Decodes pictures with layers.
+    layers: Option<Box<layers::Decoder>>,
     screen: Screen,
     keyframe_request: Option<Instant>,
     last_sr: Option<(NtpTime, u32)>,
@@ -113,7 +116,7 @@ impl Receiver {
         (start, now): (Instant, Instant),
         unix: Duration,
         config: ReceiverConfig,
-        sender: u64,
+        (sender, layers): (u64, Option<LayersConfig>),
         tracks: &[(Kind, DownTrackConfig)],
     ) -> Self {
         let tracks = tracks
@@ -134,6 +137,9 @@ impl Receiver {
                 seen: BTreeSet::new(),
                 missing: BTreeMap::new(),
                 decoder: Decoder::default(),
+                layers: layers
+                    .filter(|_| *kind == Kind::Video)
+                    .map(|layers| Box::new(layers::Decoder::new(layers))),
                 screen: Screen::default(),
                 keyframe_request: None,
                 last_sr: None,
@@ -278,7 +284,7 @@ impl Receiver {
         };
         let mut asked = regular;
         for track in &mut self.tracks {
-            let lost = track.poll_missing(now, &self.config);
+            let lost = track.poll_missing((self.start, now), &self.config);
             // What does not fit is asked for with the next.
             if !lost.is_empty() && compound.nack(own, track.ssrc, &lost).is_ok() {
                 asked = true;
@@ -326,6 +332,7 @@ impl Receiver {
                 last_frame: track.screen.last,
                 longest_freeze: track.screen.longest_freeze,
                 clock_offset: track.clock_offset(&self.clock, self.start),
+                layers: track.layers.as_ref().map(|layers| layers.report().clone()),
                 ..track.report.clone()
             })
             .collect()
@@ -353,6 +360,13 @@ impl Track {
         self.reception
             .receive(Sequence::roc_index(seqno), header.timestamp, now);
         let repaired = self.find_missing(now, config, seqno);
+        if let Some(layers) = &mut self.layers {
+            let payload = packet::without_padding(header, payload);
+            layers.receive(elapsed, seqno, header, data, payload);
+            let waits = layers.needs_keyframe(elapsed);
+            self.await_keyframe(now, waits);
+            return;
+        }
 
         let mark = payload::read(self.kind, payload).filter(|mark| mark.sender == self.sender);
         let Some(mark) = mark else {
@@ -421,7 +435,16 @@ impl Track {
         self.report.skipped += decoded.skipped;
         if decoded.keyframes > 0 {
             self.keyframe_request = None;
-        } else if self.decoder.needs_keyframe() && self.keyframe_request.is_none() {
+        } else if self.decoder.needs_keyframe() {
+            self.await_keyframe(now, true);
+        }
+    }
+
+    /// It waits for a keyframe, or does not any more.
+    fn await_keyframe(&mut self, now: Instant, waits: bool) {
+        if !waits {
+            self.keyframe_request = None;
+        } else if self.keyframe_request.is_none() {
             // Not at once: the keyframe may be under way, or still incomplete.
             self.keyframe_request = Some(now + KEYFRAME_INTERVAL);
         }
@@ -466,7 +489,11 @@ impl Track {
     }
 
     /// What to ask for now; gives up what is too old.
-    fn poll_missing(&mut self, now: Instant, config: &ReceiverConfig) -> Vec<u16> {
+    fn poll_missing(
+        &mut self,
+        (start, now): (Instant, Instant),
+        config: &ReceiverConfig,
+    ) -> Vec<u16> {
         let mut lost = Vec::new();
         let mut old = Vec::new();
         for (seqno, missing) in &mut self.missing {
@@ -484,7 +511,14 @@ impl Track {
             self.missing.remove(&seqno);
             self.report.given_up += 1;
             self.decoder.give_up(seqno);
-            if self.kind == Kind::Video && self.decoder.needs_keyframe() {
+            if let Some(layers) = &mut self.layers {
+                layers.give_up(since(start, now), seqno);
+            }
+            let layers = self.layers.as_ref();
+            let waits = layers.map_or(self.decoder.needs_keyframe(), |layers| {
+                layers.needs_keyframe(since(start, now))
+            });
+            if self.kind == Kind::Video && waits {
                 self.keyframe_request.get_or_insert(now);
             }
         }

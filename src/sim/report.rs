@@ -1,5 +1,6 @@
 //! What a client observed.
 
+use super::layers::LayersReport;
 use crate::media::send_log::SendFigures;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct TrackReport {
     pub sender_reports: u64,
     /// By the sender's reports: the NTP time of a packet's capture, less its true time, in µs.
     pub clock_offset: Option<i64>,
+    /// Pictures with layers: what a decoder made of them.
+    pub layers: Option<LayersReport>,
 }
 
 impl TrackReport {

@@ -5,6 +5,7 @@ mod config;
 pub use config::{SenderConfig, VideoConfig};
 
 use super::client::{Endpoint, Outbox, since};
+use super::layers::{self, LayersConfig, Source, Written};
 use super::payload::{self, Mark};
 use super::random::Random;
 use super::report::ClientReport;
@@ -36,6 +37,10 @@ const LEVEL_AT: usize = 19;
 const MID_ID: u8 = 4;
 /// The id that publishers give to transport-wide numbers; not the server's own.
 const TRANSPORT_CC_ID: u8 = 5;
+/// The id that publishers give to the rid; not the server's own.
+const RID_ID: u8 = 10;
+/// The id that publishers give to the dependency descriptor; not the server's own.
+const DESCRIPTOR_ID: u8 = 12;
 /// Of packets without such a number: the fixed part, and one word of extensions with its head.
 const HEADER: usize = 20;
 
@@ -61,6 +66,10 @@ struct Track {
     rtx_seqno: u64,
     packets: u32,
     octets: u32,
+    /// Its rid, if packets say it.
+    rid: Option<u8>,
+    /// Makes its pictures, if they have layers.
+    source: Option<Box<Source>>,
 }
 
 /// A publisher's tracks.
@@ -89,16 +98,21 @@ impl Sender {
         config: SenderConfig,
         mut random: Random,
     ) -> Self {
-        let kinds = [
-            config.audio.then_some(Kind::Audio),
-            config.video.map(|_| Kind::Video),
-        ];
+        let mut kinds = Vec::new();
+        kinds.extend(config.audio.then_some((Kind::Audio, 0)));
+        match config.layers {
+            Some(layers) => kinds.extend((0..layers.encodings).map(|one| (Kind::Video, one))),
+            None => kinds.extend(config.video.map(|_| (Kind::Video, 0))),
+        }
         let tracks = kinds
             .into_iter()
-            .flatten()
-            .zip(b'0'..)
-            .map(|(kind, mid)| Track {
-                mid,
+            .map(|(kind, encoding)| Track {
+                rid: (kind == Kind::Video && config.has_rids()).then_some(b'0' + encoding),
+                source: config
+                    .layers
+                    .filter(|_| kind == Kind::Video)
+                    .map(|layers| Box::new(Source::new(layers, encoding, &mut random))),
+                mid: b'0' + u8::from(kind == Kind::Video && config.audio),
                 kind,
                 ssrc: random.next() as u32 | 1,
                 payload_type: match kind {
@@ -136,7 +150,7 @@ impl Sender {
             level: None,
         };
         for track in &mut sender.tracks {
-            if config.rtx && track.kind == Kind::Video {
+            if config.rtx && track.kind == Kind::Video && !config.has_rids() {
                 track.rtx = Some(Rtx {
                     payload_type: 121,
                     ssrc: sender.random.next() as u32 & !1,
@@ -153,19 +167,19 @@ impl Sender {
             .iter()
             .map(|track| UpTrackConfig {
                 mid: char::from(track.mid).to_string(),
-                rid: None,
-                ssrc: self.config.announces_ssrcs.then_some(track.ssrc),
+                rid: track.rid.map(|rid| char::from(rid).to_string()),
+                ssrc: self.announces(track).then_some(track.ssrc),
                 kind: track.kind,
                 codec: match track.kind {
                     Kind::Audio => Codec::Opus,
-                    Kind::Video => Codec::Vp8,
+                    Kind::Video => self.layers().map_or(Codec::Vp8, |layers| layers.codec),
                 },
                 payload_type: track.payload_type,
                 extensions: extension_ids(),
                 red: None,
                 rtx: track.rtx.map(|rtx| Repair {
                     payload_type: rtx.payload_type,
-                    ssrc: self.config.announces_ssrcs.then_some(rtx.ssrc),
+                    ssrc: self.announces(track).then_some(rtx.ssrc),
                 }),
                 feedback: Feedback {
                     nack: self.config.nack,
@@ -176,6 +190,15 @@ impl Sender {
                 },
             })
             .collect()
+    }
+
+    fn announces(&self, track: &Track) -> bool {
+        self.config.announces_ssrcs && track.rid.is_none()
+    }
+
+    /// What its pictures are, if they have layers.
+    pub(super) fn layers(&self) -> Option<LayersConfig> {
+        self.config.layers
     }
 
     /// Goes on under other SSRCs and sequence numbers, as a browser does that replaces a track.
@@ -336,6 +359,22 @@ impl Sender {
         };
         let moment = track.next;
         let captured = since(*start, moment);
+        if track.source.is_some() {
+            track.next = moment + layers::INTERVAL;
+            for written in track.picture(moment, captured, random) {
+                let number = config.transport_cc.then(|| log.number());
+                let packet = track.layered(&written, track.timestamp_at(captured), number);
+                if config.transport_cc {
+                    log.sent(moment, packet.len());
+                }
+                if let Some(packet) = track.seal(endpoint, &packet)
+                    && let Some(path) = endpoint.transport.path()
+                {
+                    outbox.push((path.remote, packet));
+                }
+            }
+            return;
+        }
         let (mut bytes, keyframe) = match (track.kind, config.video) {
             (Kind::Video, Some(video)) => {
                 track.next = moment + Duration::from_secs(1) / video.rate.max(1);
@@ -418,6 +457,44 @@ impl Track {
         };
         let ticks = captured.as_nanos() * u128::from(rate) / 1_000_000_000;
         self.timestamp.wrapping_add(ticks as u32)
+    }
+
+    /// The packets of the next picture, which has layers.
+    fn picture(&mut self, now: Instant, captured: Duration, random: &mut Random) -> Vec<Written> {
+        let keyframe = self.begins_keyframe(now, &VideoConfig::default());
+        let source = self.source.as_mut();
+        source.map_or(Vec::new(), |source| {
+            source.picture(captured, keyframe, random)
+        })
+    }
+
+    /// Header and payload of a packet of a picture with layers, unprotected.
+    fn layered(&self, written: &Written, timestamp: u32, number: Option<u16>) -> Vec<u8> {
+        let marker = u8::from(written.marker) << 7;
+        let mut packet = vec![0x90, marker | self.payload_type];
+        packet.extend_from_slice(&(self.seqno as u16).to_be_bytes());
+        packet.extend_from_slice(&timestamp.to_be_bytes());
+        packet.extend_from_slice(&self.ssrc.to_be_bytes());
+        // RFC 8285, two bytes a header: descriptors may be longer than the other form allows.
+        let number = number.map(u16::to_be_bytes);
+        let elements = [
+            (MID_ID, Some(&[self.mid][..])),
+            (RID_ID, self.rid.as_ref().map(std::slice::from_ref)),
+            (TRANSPORT_CC_ID, number.as_ref().map(|number| &number[..])),
+            (DESCRIPTOR_ID, Some(written.descriptor.as_slice())),
+        ];
+        let mut extensions = Vec::new();
+        for (id, value) in elements {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                extensions.extend_from_slice(&[id, value.len() as u8]);
+                extensions.extend_from_slice(value);
+            }
+        }
+        extensions.resize(extensions.len().next_multiple_of(4), 0);
+        packet.extend_from_slice(&[0x10, 0, 0, (extensions.len() / 4) as u8]);
+        packet.extend_from_slice(&extensions);
+        packet.extend_from_slice(&written.payload);
+        packet
     }
 
     fn begins_keyframe(&mut self, now: Instant, video: &VideoConfig) -> bool {
@@ -533,6 +610,8 @@ fn extension_ids() -> ExtensionIds {
     ids[Extension::AudioLevel as usize] = AUDIO_LEVEL_ID;
     ids[Extension::Mid as usize] = MID_ID;
     ids[Extension::TransportCc as usize] = TRANSPORT_CC_ID;
+    ids[Extension::Rid as usize] = RID_ID;
+    ids[Extension::DependencyDescriptor as usize] = DESCRIPTOR_ID;
     ids
 }
 

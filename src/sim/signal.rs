@@ -202,20 +202,25 @@ impl World {
         let Media::Send(sender) = &node.client.media else {
             return Err(SimError::WrongKind(source));
         };
-        let kinds: Vec<_> = sender
-            .track_configs()
-            .iter()
-            .map(|track| track.kind)
-            .collect();
+        let layers = sender.layers();
+        let ups = sender.track_configs();
+        let encodings = |kind| {
+            let of_kind = ups
+                .iter()
+                .enumerate()
+                .filter(move |(_, up)| up.kind == kind);
+            of_kind.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let sources = [Kind::Audio, Kind::Video].map(|kind| (kind, encodings(kind)));
         let wanted = |kind| match kind {
             Kind::Audio => config.audio,
             Kind::Video => config.video,
         };
         let mut tracks = Vec::new();
-        for (at, kind) in kinds.into_iter().enumerate() {
-            if !wanted(kind) {
+        for (kind, encodings) in sources {
+            let Some(at) = encodings.first().copied().filter(|_| wanted(kind)) else {
                 continue;
-            }
+            };
             let ssrc = self.random.next() as u32;
             let rtx = (config.rtx && kind == Kind::Video).then_some(Rtx {
                 payload_type: VIDEO_TYPE + 1,
@@ -224,7 +229,7 @@ impl World {
             });
             let config = DownTrackConfig {
                 mid: at.to_string(),
-                encodings: vec![at],
+                encodings,
                 publisher: 0,
                 ssrc,
                 rtx,
@@ -238,7 +243,7 @@ impl World {
             tracks.push((kind, config));
         }
         let times = (self.start, self.now);
-        let receiver = Receiver::new(times, UNIX, config, source.0 as u64, &tracks);
+        let receiver = Receiver::new(times, UNIX, config, (source.0 as u64, layers), &tracks);
         let media = Media::Receive(Box::new(receiver));
         let from = Source {
             peer: source_peer,

@@ -1,6 +1,7 @@
 use super::stream::{Decoder, Encoder, Name, down_config, up_config, written};
 use super::*;
 use crate::media::layer::Rung;
+use crate::transport::description::Rtx;
 use proptest::prelude::*;
 
 fn packet(seqno: u64, keyframe: bool) -> Meta {
@@ -51,6 +52,50 @@ fn what_was_counted_under_one_codec_is_not_counted_under_the_next() {
     track.sent(&meta);
     assert_eq!(counted(&track), (1, 100, 0));
     assert_eq!(track.figures().packets, 3, "sender reports go on");
+}
+
+#[test]
+fn a_packet_that_its_repair_has_overtaken_is_not_sent_again() {
+    let now = Instant::now();
+    let rtx = Rtx {
+        payload_type: 97,
+        ssrc: 1_001,
+    };
+    for rtx in [Some(rtx), None] {
+        let config = DownTrackConfig {
+            rtx,
+            ..down_config(&[0])
+        };
+        let mut track = DownTrack::new(config, Codec::Vp8);
+        let meta = |seqno| Meta {
+            len: 1_000,
+            header_len: 20,
+            ..packet(seqno, seqno == 70)
+        };
+        let send = |track: &mut DownTrack, seqno| {
+            let label = track.forward(now, 0, &meta(seqno), &[]);
+            if label.is_some() {
+                track.sent(&meta(seqno));
+            }
+            label
+        };
+        let first = send(&mut track, 70).unwrap();
+        send(&mut track, 73).unwrap();
+        // It came late, waits for the path, and is asked for meanwhile.
+        let number = track.nacked(first.number as u16 + 1);
+        let origin = track.origin(number).unwrap();
+        assert_eq!(origin.up, 71);
+        let label = origin.run.label(number, &meta(71));
+        track.repair(now, None, &label, &meta(71)).unwrap();
+        assert_eq!(send(&mut track, 71), None, "its turn has come");
+        // One that nobody has asked for yet is sent.
+        let late = send(&mut track, 72).unwrap();
+        assert_eq!(late.number, first.number + 2);
+        assert_eq!(track.figures().packets, 4, "each counts once");
+        // Who lacks it all the same may ask again.
+        let later = now + Duration::from_secs(1);
+        assert!(track.repair(later, None, &label, &meta(71)).is_ok());
+    }
 }
 
 /// A source of several encodings, and one receiver.

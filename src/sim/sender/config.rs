@@ -1,5 +1,6 @@
 //! What a simulated publisher is like.
 
+use crate::sim::layers::LayersConfig;
 use std::time::Duration;
 
 /// The camera of a publisher.
@@ -34,6 +35,8 @@ pub struct SenderConfig {
     pub audio: bool,
     /// It sends pictures.
     pub video: Option<VideoConfig>,
+    /// It sends pictures in layers and encodings instead.
+    pub layers: Option<LayersConfig>,
     /// Its offer names its SSRCs.
     pub announces_ssrcs: bool,
     /// The sequence number of each track's first packet; random below 2¹⁵ if not given.
@@ -55,6 +58,7 @@ impl Default for SenderConfig {
         Self {
             audio: true,
             video: Some(VideoConfig::default()),
+            layers: None,
             announces_ssrcs: true,
             first_seqno: None,
             clock_ahead: Duration::from_secs(5),
@@ -63,5 +67,13 @@ impl Default for SenderConfig {
             transport_cc: false,
             withheld: 0.0,
         }
+    }
+}
+
+impl SenderConfig {
+    /// Packets name their encodings.
+    pub(super) fn has_rids(&self) -> bool {
+        self.layers
+            .is_some_and(|layers| layers.by_rid && layers.encodings > 1)
     }
 }
