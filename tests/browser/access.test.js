@@ -142,8 +142,10 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
             await until('the words for screen readers', () => ann.page.$eval('#announcer', (region) =>
                 region.getAttribute('aria-live') === 'polite'
                 && /Bob: Can you hear this\?/.test(region.textContent ?? '')));
-            await until('the notice', () => ann.page.$$eval('.notice', (all) => all.some((one) =>
-                one.getAttribute('role') === 'status' && /Bob joined/.test(one.textContent ?? ''))));
+            await until('the notice', () => ann.page.evaluate(() =>
+                [...document.querySelectorAll('.notice'), .../** @type {any} */ (window).observed.gone]
+                    .some((one) => one.getAttribute('role') === 'status'
+                        && /Bob joined/.test(one.textContent ?? ''))));
             await bob.close();
         });
 

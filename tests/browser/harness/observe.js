@@ -1,11 +1,13 @@
 /**
  * Runs in the page before its own scripts: keeps what the page does not show, the peer
- * connections and the times of answers and first pictures. It changes nothing.
+ * connections, the times of answers and first pictures, and what was shown for a while. It changes
+ * nothing.
  */
 export function observe() {
     /** @type {any} */
     const w = window;
-    w.observed = {peers: [], offers: {}, answers: {}, pictures: []};
+    w.observed = {peers: [], offers: {}, answers: {}, pictures: [], gone: [],
+        seen: new Set()};
     const Peer = w.RTCPeerConnection;
     w.RTCPeerConnection = class extends Peer {
         /** @param {any[]} args */
@@ -46,4 +48,11 @@ export function observe() {
             w.observed.pictures.push({at: performance.now(),
                 label: video.closest('.tile')?.getAttribute('aria-label')});
     }, true);
+    // What goes away by itself, before a slow machine has looked.
+    new MutationObserver((records) => {
+        for (const {target, removedNodes} of records) {
+            if (target instanceof Element && ['notices', 'transfers', 'captions'].includes(target.id))
+                w.observed.gone.push(...removedNodes);
+        }
+    }).observe(document, {childList: true, subtree: true});
 }

@@ -160,10 +160,24 @@ export class Person {
         return this.page.$$eval('.notice p', (all) => all.map((one) => one.textContent ?? ''));
     }
 
-    /** @param {RegExp} pattern */
+    /**
+     * It is there, or was there for a while and has not been looked for yet.
+     *
+     * @param {RegExp} pattern
+     */
     async sees(pattern) {
-        return until(`${pattern} on the page of ${this.name}`, async () =>
-            pattern.test(await this.page.$eval('body', (body) => body.innerText)));
+        return until(`${pattern} on the page of ${this.name}`, () =>
+            this.page.evaluate((source, flags) => {
+                const words = new RegExp(source, flags);
+                /** @type {{gone: Element[], seen: Set<Element>}} */
+                const {gone, seen} = /** @type {any} */ (window).observed;
+                const passing = [...document.querySelectorAll(
+                    '#notices > *, #transfers > *, #captions > *'), ...gone];
+                const found = passing.filter((one) => !seen.has(one) && words.test(one.textContent ?? ''));
+                for (const one of found)
+                    seen.add(one);
+                return found.length > 0 || words.test(document.body.innerText);
+            }, pattern.source, pattern.flags));
     }
 
     /** @returns {Promise<string[]>} Whom or what the tiles show. */
