@@ -4,6 +4,17 @@ import {createSocket} from 'node:dgram';
 import {once} from 'node:events';
 import {networkInterfaces} from 'node:os';
 
+/**
+ * RFC 7983: RTP and RTCP begin like this. The rest is left alone.
+ *
+ * @param {Buffer} data
+ * @param {number} loss 0 to 1
+ */
+function isLost(data, loss) {
+    const media = (data[0] ?? 0) >= 128 && (data[0] ?? 0) < 192;
+    return media && Math.random() < loss;
+}
+
 export class LossyLine {
     /**
      * @protected
@@ -16,12 +27,17 @@ export class LossyLine {
         this.port = near.address().port;
         /** Of the packets with media that go to the page, how many are lost, 0 to 1. */
         this.loss = 0;
+        /** The same of those that come from it. */
+        this.lossUp = 0;
         /** One socket to the server for each of the page. @type {Map<number, import('node:dgram').Socket>} */
         this.lines = new Map();
         // Firefox does not begin to talk to loopback by itself.
         this.address = Object.values(networkInterfaces()).flat().find((one) =>
             one?.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
-        near.on('message', (data, from) => this.line(from).send(data, far, '127.0.0.1'));
+        near.on('message', (data, from) => {
+            if (!isLost(data, this.lossUp))
+                this.line(from).send(data, far, '127.0.0.1');
+        });
     }
 
     /** @param {number} far */
@@ -38,9 +54,7 @@ export class LossyLine {
             line = createSocket('udp4');
             this.lines.set(port, line);
             line.on('message', (data) => {
-                // RFC 7983: RTP and RTCP begin like this. The rest is left alone.
-                const media = (data[0] ?? 0) >= 128 && (data[0] ?? 0) < 192;
-                if (!media || Math.random() >= this.loss)
+                if (!isLost(data, this.loss))
                     this.near.send(data, port, address);
             });
         }
