@@ -189,6 +189,7 @@ impl Fanout {
                     publisher: 0,
                     ssrc: 0x0100_0000 + number as u32,
                     payload_type: PAYLOAD_TYPE,
+                    red: None,
                     rtx: None,
                     transport_cc: false,
                 }],

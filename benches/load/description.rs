@@ -67,6 +67,7 @@ pub(crate) fn flows(options: &Options, number: u32, id: &str) -> (Vec<DownMedia>
             },
             stream_id: id.to_owned(),
             ssrc,
+            red: None,
             rtx: None,
             active: true,
             extensions,

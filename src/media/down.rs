@@ -1,6 +1,7 @@
 //! A track that one receiver is sent: what of the publisher's packets, and under which numbers.
 
 pub mod choice;
+pub mod redundancy;
 #[cfg(test)]
 mod stream;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use super::up::UpTrack;
 use super::{Codec, Kind};
 use crate::media::cache::Meta;
 use crate::shard::DownTrackConfig;
+use redundancy::{Losses, Redundancy};
 use std::time::{Duration, Instant};
 
 /// Sender reports of two encodings that would move the time further than this are not believed.
@@ -47,6 +49,9 @@ pub struct DownTrack {
     changed: bool,
     map: SeqMap,
     repairs: Repairs,
+    losses: Losses,
+    /// Once the receiver was sent sound with earlier packets in it.
+    redundancy: Option<Box<Redundancy>>,
     /// No packet was sent with what cannot be sent again under the same number.
     is_repeatable: bool,
     run: Run,
@@ -101,6 +106,8 @@ pub struct DownFigures {
     pub nacks: u64,
     /// Packets sent again.
     pub repaired: u64,
+    /// Packets sent with earlier ones in them.
+    pub redundant: u64,
     /// Keyframes that began.
     pub keyframes: u64,
     /// PLI and FIR received.
@@ -125,6 +132,8 @@ impl DownTrack {
         let mut track = Self {
             map: SeqMap::new(config.ssrc as u16),
             repairs: Repairs::new(config.rtx),
+            losses: Losses::default(),
+            redundancy: None,
             codec,
             wanted: encodings.last().copied(),
             encodings,
@@ -406,7 +415,9 @@ impl DownTrack {
     /// The receiver lacks a packet: its number in full.
     pub fn nacked(&mut self, seqno: u16) -> u64 {
         self.figures.nacks += 1;
-        self.map.extend(seqno)
+        let number = self.map.extend(seqno);
+        self.asked_for(number);
+        number
     }
 
     /// The packet that a number stood for. Sent again, it must be the same to the last byte.
@@ -419,6 +430,7 @@ impl DownTrack {
         self.config.rtx = config.rtx;
         self.config.transport_cc = config.transport_cc;
         self.repairs.agree(config.rtx);
+        self.agree_on_redundancy(config.red);
         self.is_repeatable &= !self.is_stamped();
     }
 
@@ -445,6 +457,9 @@ impl DownTrack {
             return Err(Refusal::Foreign);
         }
         if self.config.rtx.is_none() && !self.is_repeatable {
+            return Err(Refusal::Unrepeatable);
+        }
+        if self.copies(label.number).is_none() {
             return Err(Refusal::Unrepeatable);
         }
         let sent = self.figures.bytes;
@@ -490,6 +505,7 @@ impl DownTrack {
     pub fn reported(&mut self, report: &ReceptionReport) {
         self.figures.lost = u64::try_from(report.cumulative_lost).unwrap_or(0);
         self.figures.loss = f64::from(report.fraction_lost) / 256.0;
+        self.lost(self.figures.loss);
         self.figures.jitter = Duration::from_micros(
             u64::from(report.jitter) * 1_000_000 / u64::from(self.codec.clock_rate()),
         );
@@ -532,6 +548,7 @@ impl DownTrack {
             payload_bytes: now.payload_bytes - before.payload_bytes,
             nacks: now.nacks - before.nacks,
             repaired: now.repaired - before.repaired,
+            redundant: now.redundant - before.redundant,
             keyframes: now.keyframes - before.keyframes,
             keyframe_requests: now.keyframe_requests - before.keyframe_requests,
             switches: now.switches - before.switches,

@@ -266,6 +266,11 @@ impl SeqMap {
         self.next_up = self.next_up.max(up);
     }
 
+    /// The next number that no packet has.
+    pub fn next(&self) -> u64 {
+        self.next_down
+    }
+
     /// The packet comes after all of its source that were sent or left out so far.
     #[inline]
     pub fn is_next(&self, up: u64) -> bool {

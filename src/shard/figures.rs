@@ -109,6 +109,7 @@ pub struct MediaCounts {
     pub lost: u64,
     pub nacks: u64,
     pub repaired: u64,
+    pub redundant: u64,
     pub keyframes: u64,
     pub keyframe_requests: u64,
     pub switches: u64,
@@ -123,6 +124,7 @@ impl AddAssign for MediaCounts {
         self.lost += other.lost;
         self.nacks += other.nacks;
         self.repaired += other.repaired;
+        self.redundant += other.redundant;
         self.keyframes += other.keyframes;
         self.keyframe_requests += other.keyframe_requests;
         self.switches += other.switches;
@@ -139,6 +141,7 @@ impl MediaCounts {
             lost: u64::try_from(track.reception().lost()).unwrap_or(0),
             nacks: loss.asked,
             repaired: loss.recovered,
+            redundant: figures.restored,
             keyframes: figures.keyframes,
             keyframe_requests: track.keyframe_requests().sent(),
             switches: 0,
@@ -153,6 +156,7 @@ impl MediaCounts {
             lost,
             nacks,
             repaired,
+            redundant,
             keyframes,
             keyframe_requests,
             switches,
@@ -165,6 +169,7 @@ impl MediaCounts {
             lost,
             nacks,
             repaired,
+            redundant,
             keyframes,
             keyframe_requests,
             switches,

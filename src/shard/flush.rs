@@ -7,7 +7,7 @@ use super::figures::PathFigures;
 use super::pace::{Pace, Waiting};
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
-use super::seal::{Outlet, forward, seal, seal_repair};
+use super::seal::{Outlet, forward, seal_again, seal_repair};
 use crate::media::Kind;
 use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
@@ -214,9 +214,9 @@ impl Shard {
                     .get(usize::from(origin.run.source))?;
                 let (meta, bytes) = up_track.packet(origin.up)?;
                 let label = origin.run.label(resend.number, meta);
-                Some((meta, bytes, label, origin.run.source))
+                Some((up_track, meta, bytes, label, origin.run.source))
             });
-            let Some((meta, bytes, label, encoding)) = found else {
+            let Some((up_track, meta, bytes, label, encoding)) = found else {
                 self.drops.count(Drop::NotInCache);
                 continue;
             };
@@ -248,7 +248,10 @@ impl Shard {
                 Ok(Some(repair)) => {
                     seal_repair(&mut outlet, track, meta, bytes, &label, &repair, space)
                 }
-                Ok(None) => seal(&mut outlet, track, meta, bytes, &label, space),
+                Ok(None) => {
+                    let packet = (up_track, meta, bytes);
+                    seal_again(&mut outlet, track, packet, &label, space)
+                }
                 Err(refusal) => {
                     self.drops.count(match refusal {
                         Refusal::Foreign | Refusal::Unrepeatable => Drop::NotInCache,

@@ -70,6 +70,9 @@ pub struct DownTrackConfig {
     pub ssrc: u32,
     /// The payload type it is sent with.
     pub payload_type: u8,
+    /// The payload type of packets with earlier ones in them (RFC 2198), if the receiver takes such:
+    /// sound only.
+    pub red: Option<u8>,
     /// How its packets are sent again, if the receiver takes a stream for that. Its SSRC is no
     /// other stream's of the peer.
     pub rtx: Option<Rtx>,
@@ -379,6 +382,9 @@ pub struct TrackStats {
     pub nacks: u64,
     /// Packets sent again (down), or that arrived by repair (up).
     pub repaired: u64,
+    /// Packets of sound that never came and were found in later ones (up), or were sent with earlier
+    /// ones in them (down).
+    pub redundant: u64,
     /// Keyframes received (up) or sent (down).
     pub keyframes: u64,
     /// PLI and FIR sent (up) or received (down).

@@ -240,6 +240,11 @@ impl Shard {
         let Some(down) = self.downs.get_mut(index as usize) else {
             return;
         };
+        let room = || {
+            let client = self.clients.get(down.client)?;
+            Some(client.estimate.bitrate()? / client.downs.len().max(1) as u64)
+        };
+        let room = room();
         match report {
             Report::SenderReport { reports, .. } | Report::ReceiverReport { reports, .. } => {
                 for block in reports {
@@ -250,6 +255,7 @@ impl Shard {
                     else {
                         continue;
                     };
+                    track.afford(room);
                     track.reported(&block);
                     if let Some(rtt) = block.round_trip(self.clock.at(now)) {
                         down.peer.rtt = Some(rtt);
@@ -264,6 +270,7 @@ impl Shard {
                 else {
                     return;
                 };
+                down.tracks[at].afford(room);
                 for seqno in lost {
                     let number = down.tracks[at].nacked(seqno);
                     let resend = flush::Resend {

@@ -3,8 +3,10 @@
 use super::batch::MAX_DATAGRAM;
 use super::drops::{Drop, Drops};
 use crate::media::cache::{Meta, SLOT};
+use crate::media::down::redundancy::{COPIES, Copies, earlier};
 use crate::media::down::{DownTrack, Label};
 use crate::media::packet::{self, FIXED_HEADER, PADDED};
+use crate::media::red;
 use crate::media::rtx::{ORIGINAL, RepairLabel};
 use crate::media::send_log::SendLog;
 use crate::media::up::UpTrack;
@@ -53,7 +55,17 @@ pub(super) fn forward(
     out: &mut [u8; MAX_DATAGRAM],
 ) -> Option<usize> {
     let label = track.forward(outlet.now, source, meta, tracks)?;
-    let len = seal(outlet, track, meta, bytes, &label, out);
+    let len = if track.is_redundant() {
+        let up = tracks.get(usize::from(source))?;
+        let copies = track.choose_copies(up, meta, &label);
+        let sealed = seal_redundant(outlet, track, (up, meta, bytes), &label, copies, out);
+        if let Some((_, extra @ 1..)) = sealed {
+            track.sent_copies(extra);
+        }
+        sealed.map(|(len, _)| len)
+    } else {
+        seal(outlet, track, meta, bytes, &label, out)
+    };
     match len {
         Some(_) => track.sent(meta),
         None => drops.count(Drop::Unsealed),
@@ -100,6 +112,59 @@ fn seal_media(
         .sealer
         .seal_rtp(track.config().ssrc, label.number, header_len, payload, out)
         .ok()
+}
+
+/// Writes a packet as it was written first, with the earlier ones that went with it.
+pub(super) fn seal_again(
+    outlet: &mut Outlet<'_>,
+    track: &DownTrack,
+    packet: (&UpTrack, &Meta, &[u8]),
+    label: &Label,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<usize> {
+    let copies = track.copies(label.number)?;
+    let sealed = seal_redundant(outlet, track, packet, label, copies, out);
+    sealed.map(|(len, _)| len)
+}
+
+/// Writes a packet of sound with earlier ones (RFC 2198), all as they are kept. Returns its length,
+/// and how many bytes of that it would not have without them.
+fn seal_redundant(
+    outlet: &mut Outlet<'_>,
+    track: &DownTrack,
+    (up, meta, bytes): (&UpTrack, &Meta, &[u8]),
+    label: &Label,
+    copies: Copies,
+    out: &mut [u8; MAX_DATAGRAM],
+) -> Option<(usize, usize)> {
+    let mut blocks: [(u32, &[u8]); COPIES] = [(0, &[]); COPIES];
+    let mut count = 0;
+    for distance in copies.into_iter().filter(|distance| *distance > 0) {
+        let seqno = meta.seqno.checked_sub(u64::from(distance))?;
+        *blocks.get_mut(count)? = earlier(up, meta, seqno)?;
+        count += 1;
+    }
+    let blocks = blocks.get(..count).filter(|blocks| !blocks.is_empty());
+    let (Some(blocks), Some(payload_type)) = (blocks, track.redundant_type()) else {
+        return seal(outlet, track, meta, bytes, label, out).map(|len| (len, 0));
+    };
+    let header_len = usize::from(meta.header_len);
+    let (header, primary) = bytes.split_at_checked(header_len)?;
+    let mut payload = [0; SLOT];
+    let len = red::write(&mut payload, label.payload_type, blocks, primary)?;
+    out.get_mut(..header_len)?.copy_from_slice(header);
+    let wrapped = Label {
+        payload_type,
+        ..*label
+    };
+    track.patch(out.first_chunk_mut()?, &wrapped);
+    outlet.stamp(track, out);
+    let (ssrc, payload) = (track.config().ssrc, payload.get(..len)?);
+    let sealer = outlet.sealer;
+    let sealed = sealer.seal_rtp(ssrc, label.number, header_len, payload, out);
+    let sealed = sealed.ok()?;
+    outlet.sent(track, sealed);
+    Some((sealed, len - primary.len()))
 }
 
 /// Writes a packet that a receiver lacks as a packet of the repairs' stream (RFC 4588,
@@ -228,3 +293,6 @@ fn seal_edited(
     };
     sealed.ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,6 +232,7 @@ impl World {
                 encodings,
                 publisher: 0,
                 ssrc,
+                red: None,
                 rtx,
                 // Sound that is sent again must be the same.
                 transport_cc: config.transport_cc && !(config.nack && kind == Kind::Audio),
@@ -307,6 +308,7 @@ impl World {
                 publisher: 0,
                 ssrc,
                 payload_type,
+                red: config.red.filter(|_| kind == Kind::Audio),
                 rtx,
                 transport_cc: config.transport_cc && kind == Kind::Video,
             };

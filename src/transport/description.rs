@@ -266,6 +266,8 @@ pub struct DownMedia {
     pub stream_id: String,
     /// SSRC that the server sends this track with.
     pub ssrc: u32,
+    /// The payload type of packets with earlier ones in them (RFC 2198), if the receiver takes it.
+    pub red: Option<u8>,
     /// How packets of it are sent again, if the receiver takes it.
     pub rtx: Option<Rtx>,
     /// `a=sendonly` when true, `a=inactive` when false.
@@ -281,6 +283,8 @@ pub struct DownMediaAnswer {
     pub mid: String,
     /// The section was accepted (port not 0, receiving, our payload type kept).
     pub accepted: bool,
+    /// The payload type of packets with earlier ones in them was kept.
+    pub red: bool,
     /// The payload type of repairs was kept.
     pub rtx: bool,
     /// Feedback that the answer kept.

@@ -29,6 +29,7 @@ pub(super) fn down_config(encodings: &[usize]) -> DownTrackConfig {
         publisher: 0,
         ssrc: 1_000,
         payload_type: 96,
+        red: None,
         rtx: None,
         transport_cc: false,
     }

@@ -84,6 +84,7 @@ impl Section {
             publisher: 0,
             ssrc: self.media.ssrc,
             payload_type: self.media.codec.payload_type,
+            red: self.media.red.filter(|_| answer.red),
             rtx: self.media.rtx.filter(|_| answer.rtx),
             transport_cc: answer.feedback.transport_cc,
         }
@@ -93,7 +94,14 @@ impl Section {
 /// Whether some codec is sent with this payload type, if nothing speaks against it.
 pub(super) fn is_usual(one: u8) -> bool {
     let mut codecs = Codec::ALL.into_iter();
-    codecs.any(|codec| payload_type(codec) == one || repair_type(codec) == Some(one))
+    codecs.any(|codec| {
+        let types = [
+            Some(payload_type(codec)),
+            repair_type(codec),
+            redundant_type(codec),
+        ];
+        types.contains(&Some(one))
+    })
 }
 
 /// The payload type that the server sends each codec with.
@@ -117,6 +125,11 @@ fn repair_type(codec: Codec) -> Option<u8> {
         // No browser has it for sound.
         Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Opus => None,
     }
+}
+
+/// The payload type that the server sends packets of a codec with that have earlier ones in them.
+fn redundant_type(codec: Codec) -> Option<u8> {
+    (codec == Codec::Opus).then_some(63)
 }
 
 /// The extensions of a publisher that are of use beyond its own hop, and those of the server's.
@@ -150,6 +163,7 @@ pub(super) fn media(
             fmtp: track.fmtp.clone(),
         },
         ssrc,
+        red: redundant_type(track.codec),
         rtx: repair_type(track.codec).map(|payload_type| Rtx {
             payload_type,
             ssrc: repair_ssrc,

@@ -111,6 +111,7 @@ fn fitting(
                 publisher: place(&mut used, stream),
                 ssrc: fit.ssrc,
                 payload_type: fit.codec.payload_type,
+                red: fit.red,
                 rtx: fit.rtx,
                 transport_cc: fit.extensions.contains(&Extension::TransportCc),
             });
@@ -147,6 +148,7 @@ fn arrange(streams: &[Arc<PublishedStream>]) -> (Vec<Arc<PublishedStream>>, Vec<
             media.codec.payload_type = payload_type;
             // Nor is there a payload type for its repairs.
             media.rtx = None;
+            media.red = None;
             media
                 .extensions
                 .retain(|extension| *extension != Extension::TransportCc);

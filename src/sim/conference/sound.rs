@@ -41,7 +41,6 @@ impl Sound {
     }
 
     /// A packet came in another one: it says nothing of how long packets take.
-    #[allow(dead_code, reason = "viewers take redundant sound soon")]
     pub(super) fn receive_earlier(&mut self, now: i64, number: u64, timestamp: i64) {
         if self.next.is_some() {
             self.store(now, number, timestamp);

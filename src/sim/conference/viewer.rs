@@ -9,6 +9,7 @@ use crate::media::Kind;
 use crate::media::feedback::{Compound, Report, Reports};
 use crate::media::packet::{Header, without_padding};
 use crate::media::rate::Reception;
+use crate::media::red::Blocks;
 use crate::media::twcc::ArrivalLog;
 use crate::shard::DownTrackConfig;
 use crate::sim::client::{Endpoint, Outbox, since};
@@ -31,12 +32,18 @@ const ESTIMATE_INTERVAL: Duration = Duration::from_millis(100);
 /// So long nothing is said of what arrives, unless a queue grows.
 const LEARNING: Duration = Duration::from_secs(5);
 
+/// Units of the clock rate of one packet of sound.
+const SOUND_STEP: u32 = 960;
+
 /// What a viewer is like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ViewerConfig {
     /// It tells which packets arrived when, as browsers do that are offered it, and leaves it to
     /// the server what to make of that. Otherwise it makes an estimate of its own (REMB).
     pub transport_cc: bool,
+    /// The payload type by which it takes sound with earlier packets in it (RFC 2198), as Chromium
+    /// does.
+    pub red: Option<u8>,
     /// The round trip that it reckons with. A browser that only receives does not measure it.
     pub rtt: Duration,
 }
@@ -45,6 +52,7 @@ impl Default for ViewerConfig {
     fn default() -> Self {
         Self {
             transport_cc: true,
+            red: Some(63),
             rtt: Duration::from_millis(100),
         }
     }
@@ -79,6 +87,8 @@ pub struct ViewerReport {
     pub asked: u64,
     /// Packets that came after they were asked for.
     pub repaired: u64,
+    /// Earlier packets of sound that came in later ones.
+    pub redundant: u64,
     /// Repairs of what had arrived. Padding is not counted.
     pub needless: u64,
     /// Requests for a keyframe.
@@ -256,10 +266,17 @@ impl Viewer {
         }
         match stream.kind {
             Kind::Audio => {
+                let is_redundant = self.config.red == Some(header.payload_type);
+                let Some(payload) = self.unwrap(is_redundant, number, timestamp, micros, payload)
+                else {
+                    self.report.damaged += 1;
+                    return;
+                };
                 let Some(mark) = Mark::read(payload) else {
                     self.report.damaged += 1;
                     return;
                 };
+                let stream = &mut self.streams[at];
                 let captured = mark.captured.as_micros() as i64;
                 if in_order {
                     stream.last_moment = Some(Moment {
@@ -284,6 +301,30 @@ impl Viewer {
                 self.stuck_at.get_or_insert(now + FIRST_KEYFRAME);
             }
         }
+    }
+
+    /// The packet itself, if others are in it too; those go to be played.
+    fn unwrap<'a>(
+        &mut self,
+        is: bool,
+        number: u64,
+        timestamp: i64,
+        now: i64,
+        payload: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        if !is {
+            return Some(payload);
+        }
+        let format = format_of(payload)?;
+        let blocks = Blocks::parse(payload, format).ok()?;
+        for earlier in blocks.earlier() {
+            Mark::read(payload.get(earlier.range())?)?;
+            let steps = u64::from(earlier.offset / SOUND_STEP);
+            let before = timestamp - i64::from(earlier.offset) * 1_000 / 48;
+            self.report.redundant += 1;
+            self.sound.receive_earlier(now, number - steps, before);
+        }
+        payload.get(blocks.primary()..)
     }
 
     pub(in crate::sim) fn handle_rtcp(
@@ -485,6 +526,11 @@ impl Viewer {
             ..self.report.clone()
         }
     }
+}
+
+/// The format of the first block, which is that of all.
+fn format_of(payload: &[u8]) -> Option<u8> {
+    payload.first().map(|first| first & 0x7f)
 }
 
 /// The transport-wide number of a packet, if it has one.

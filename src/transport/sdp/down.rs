@@ -102,6 +102,9 @@ fn offer_section(media: &DownMedia, local: &LocalTransport) -> MediaDescription 
                 ..offered_feedback(kind)
             },
         );
+    if let Some(red) = media.red {
+        section.red(&media.codec, red);
+    }
     if let Some(rtx) = media.rtx {
         section.rtx(&media.codec, rtx.payload_type);
     }
@@ -190,6 +193,7 @@ fn answered(
     let mut answer = DownMediaAnswer {
         mid: offered.mid.clone(),
         accepted,
+        red: false,
         rtx: false,
         feedback: Feedback::default(),
         extensions: ExtensionIds::default(),
@@ -198,6 +202,7 @@ fn answered(
         let ours = offered_feedback(codec.codec.kind());
         let theirs = read::feedback(description, codec.payload_type);
         answer.feedback = ours.and(theirs);
+        answer.red = offered.red.is_some() && read::red(description, codec) == offered.red;
         // Who does not say what is missing is not sent it again either.
         answer.rtx = answer.feedback.nack
             && offered.rtx.is_some_and(|rtx| {

@@ -41,6 +41,7 @@ struct Format {
     codec: CodecParameters,
     feedback: Feedback,
     /// The payload type of repairs.
+    red: Option<u8>,
     rtx: Option<u8>,
 }
 
@@ -57,6 +58,8 @@ pub struct PullMedia {
     pub ssrc: u32,
     /// How the server sends packets again, if the receiver takes a stream for that.
     pub rtx: Option<Rtx>,
+    /// The payload type of packets with earlier ones in them (RFC 2198), if that is offered.
+    pub red: Option<u8>,
     /// Extensions that the publisher sends, and the receiver would understand.
     pub extensions: Vec<Extension>,
 }
@@ -89,6 +92,7 @@ impl PullOffer {
             let codecs: Vec<_> = if usable {
                 let of = |codec: CodecParameters| Format {
                     feedback: read::feedback(description, codec.payload_type),
+                    red: read::red(description, &codec),
                     rtx: read::rtx(description, codec.payload_type),
                     codec,
                 };
@@ -177,6 +181,7 @@ impl PullOffer {
                 },
                 stream_id: stream_id.to_owned(),
                 ssrc,
+                red: format.and_then(|format| format.red),
                 rtx: rtx.map(|payload_type| Rtx {
                     payload_type,
                     ssrc: repair_ssrc,
@@ -284,6 +289,9 @@ impl Offered {
             ..codec.clone()
         };
         section.flag("sendonly").codec(&codec, feedback);
+        if let Some(red) = media.red {
+            section.red(&codec, red);
+        }
         if let Some(rtx) = media.rtx {
             section.rtx(&codec, rtx.payload_type);
         }
@@ -444,6 +452,35 @@ mod tests {
         }
         let vp8 = offer.fit(&published(Codec::Vp8, ""), "s", (7, 70), &[], &[]);
         assert_eq!(vp8.unwrap().rtx, None);
+    }
+
+    #[test]
+    fn a_player_that_takes_redundant_sound_is_answered_by_its_own_numbers() {
+        let opus = "a=rtpmap:109 opus/48000/2\r\n";
+        assert!(
+            offer().contains(opus) && offer().contains("SAVPF 45"),
+            "{}",
+            offer()
+        );
+        let text = offer().replace("SAVPF 109", "SAVPF 109 50").replace(
+            opus,
+            &format!("{opus}a=rtpmap:50 red/48000/2\r\na=fmtp:50 109/109\r\n"),
+        );
+        for (text, red) in [(text, Some(50)), (offer(), None)] {
+            let offer = PullOffer::parse(&text).unwrap();
+            let opus = CodecParameters {
+                channels: 2,
+                ..published(Codec::Opus, "")
+            };
+            let media = offer.fit(&opus, "s", (7, 70), &[], &[]).unwrap();
+            assert_eq!(media.red, red);
+            let answer = offer.answer(&local(), &[media]);
+            assert_eq!(
+                answer.contains("a=fmtp:50 109/109\r\n"),
+                red.is_some(),
+                "{answer}"
+            );
+        }
     }
 
     #[test]

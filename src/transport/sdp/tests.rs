@@ -515,6 +515,7 @@ fn down(video: CodecParameters, active: bool) -> DownOffer {
                 codec: opus,
                 stream_id: "{a b}\r\nx".to_owned(),
                 ssrc: 1111,
+                red: Some(63),
                 rtx: None,
                 active: true,
                 extensions: vec![
@@ -529,6 +530,7 @@ fn down(video: CodecParameters, active: bool) -> DownOffer {
                 codec: video,
                 stream_id: "{a b}\r\nx".to_owned(),
                 ssrc: 2222,
+                red: None,
                 rtx: Some(Rtx {
                     payload_type: 97,
                     ssrc: 3333,
@@ -561,9 +563,11 @@ fn the_offer_to_a_receiver() {
     let text = down(video(Codec::Vp8, 96, ""), true).to_sdp(&local());
     assert!(text.contains("a=group:BUNDLE 0 1\r\n") && text.contains("a=extmap-allow-mixed\r\n"));
     let audio = section(&text, 0);
-    assert_eq!(audio[0], "audio 9 UDP/TLS/RTP/SAVPF 111");
+    assert_eq!(audio[0], "audio 9 UDP/TLS/RTP/SAVPF 111 63");
     for line in [
         "a=sendonly",
+        "a=rtpmap:63 red/48000/2",
+        "a=fmtp:63 111/111",
         "a=setup:actpass",
         "a=rtcp-mux",
         "a=msid:_a_b___x _a_b___x-0",
@@ -827,4 +831,30 @@ fn redundant_sound_is_accepted_where_it_is_offered() {
     }
     let offer = UpOffer::parse(FIREFOX_AUDIO, &USUAL).unwrap();
     assert_eq!(offer.media[0].red, None);
+}
+
+#[test]
+fn who_takes_redundant_sound_says_so() {
+    let offer = down(video(Codec::Vp8, 96, ""), true);
+    let kept = |formats: &str, lines: &str| {
+        let answer = CHROMIUM_ANSWER
+            .replace("SAVPF 111", &format!("SAVPF {formats}"))
+            .replace("a=rtpmap:111 ", &format!("{lines}a=rtpmap:111 "));
+        let answer = offer.accept(&answer).expect("a good answer");
+        assert!(answer.media[0].accepted && !answer.media[1].red);
+        answer.media[0].red
+    };
+    let red = "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n";
+    assert!(kept("111 63", red));
+    assert!(kept("63 111", red));
+    assert!(!kept("111", ""));
+    assert!(!kept("111", red), "it is not among the formats");
+    assert!(
+        !kept("111 63", &red.replace("111/111", "9/9")),
+        "of another"
+    );
+    assert!(
+        !kept("111 64", &red.replace(":63", ":64")),
+        "by another number"
+    );
 }

@@ -55,7 +55,7 @@ fn sums(shards: &[&ShardFigures]) -> Vec<MediaFigures> {
 /// A counter of [`MediaCounts`]: its name, what it is, and its value.
 type Counter = (&'static str, &'static str, fn(&MediaCounts) -> u64);
 
-const COUNTERS: [Counter; 9] = [
+const COUNTERS: [Counter; 10] = [
     (
         "perikon_rtp_packets_total",
         "RTP packets received or sent, each counted once.",
@@ -80,6 +80,11 @@ const COUNTERS: [Counter; 9] = [
         "perikon_rtp_repaired_packets_total",
         "Packets that arrived by repair, or were sent again.",
         |counts| counts.repaired,
+    ),
+    (
+        "perikon_rtp_redundant_packets_total",
+        "Packets of sound found in later ones, or sent with earlier ones in them.",
+        |counts| counts.redundant,
     ),
     (
         "perikon_rtp_keyframes_total",

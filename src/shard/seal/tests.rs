@@ -1,0 +1,310 @@
+use super::*;
+use crate::media::feedback::ReceptionReport;
+use crate::media::packet::Header;
+use crate::media::red::Blocks;
+use crate::media::up::Way;
+use crate::media::{Codec, Kind};
+use crate::shard::{DownTrackConfig, UpTrackConfig};
+use crate::transport::srtp::{Keying, Opener, Profile, RTP_OVERHEAD};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::time::Duration;
+
+const OPUS: u8 = 111;
+const RED: u8 = 63;
+const SSRC: u32 = 4_000;
+/// Number of the first packet at the publisher.
+const FIRST: u64 = 70_000;
+
+/// Sound of a publisher, and one receiver.
+struct Scene {
+    now: Instant,
+    ups: Vec<UpTrack>,
+    down: DownTrack,
+    sealer: Sealer,
+    opener: Opener,
+    drops: Drops,
+    /// Every datagram that left, by its number.
+    left: HashMap<u64, Vec<u8>>,
+}
+
+/// A datagram that a receiver has opened.
+#[derive(Debug, PartialEq)]
+struct Opened {
+    payload_type: u8,
+    /// How much older the earlier ones are, in packets.
+    earlier: Vec<u32>,
+    primary: Vec<u8>,
+}
+
+fn voice(at: u64) -> Vec<u8> {
+    vec![at as u8; 20 + at as usize % 7]
+}
+
+impl Scene {
+    fn new() -> Self {
+        let now = Instant::now();
+        let up = UpTrackConfig {
+            mid: "0".to_owned(),
+            rid: None,
+            ssrc: Some(7),
+            kind: Kind::Audio,
+            codec: Codec::Opus,
+            payload_type: OPUS,
+            extensions: Default::default(),
+            red: None,
+            rtx: None,
+            feedback: Default::default(),
+        };
+        let profile = Profile::Gcm128;
+        let material = vec![7; profile.keying_material_len()];
+        let (keying, _) = Keying::split(profile, &material).unwrap();
+        Self {
+            now,
+            ups: vec![UpTrack::new(now, up)],
+            down: DownTrack::new(Self::config(Some(RED)), Codec::Opus),
+            sealer: Sealer::new(&keying).unwrap(),
+            opener: Opener::new(&keying).unwrap(),
+            drops: Drops::default(),
+            left: HashMap::new(),
+        }
+    }
+
+    fn config(red: Option<u8>) -> DownTrackConfig {
+        DownTrackConfig {
+            mid: "0".to_owned(),
+            encodings: vec![0],
+            publisher: 0,
+            ssrc: SSRC,
+            payload_type: OPUS,
+            red,
+            rtx: None,
+            transport_cc: false,
+        }
+    }
+
+    /// A packet comes from the publisher, and is sent on.
+    fn arrive(&mut self, at: u64) -> Option<Opened> {
+        self.now += Duration::from_millis(20);
+        let seqno = FIRST + at;
+        let timestamp = at as u32 * 960;
+        let mut packet = vec![0x80, OPUS, 0, 0];
+        packet.extend_from_slice(&timestamp.to_be_bytes());
+        packet.extend_from_slice(&[0, 0, 0, 7]);
+        packet.extend_from_slice(&voice(at));
+        let header = Header::parse(&packet).unwrap();
+        let way = Way::Direct;
+        let kept = self.ups[0].keep(self.now, &header, seqno, timestamp, 12, &packet, way);
+        self.ups[0].clear_pending();
+        kept.ok()?;
+        let mut outlet = Outlet {
+            now: self.now,
+            sealer: &self.sealer,
+            log: None,
+        };
+        let mut out = [0; MAX_DATAGRAM];
+        let packet = self.ups[0].packet(seqno).unwrap();
+        let (ups, drops) = (&self.ups, &mut self.drops);
+        let len = forward(&mut outlet, &mut self.down, ups, 0, packet, drops, &mut out)?;
+        Some(self.check(&out[..len]))
+    }
+
+    /// What left must be what left before under its number.
+    fn check(&mut self, datagram: &[u8]) -> Opened {
+        let header = Header::parse(datagram).unwrap();
+        let number = u64::from(header.seqno);
+        let before = self.left.entry(number).or_insert_with(|| datagram.to_vec());
+        assert_eq!(before, datagram, "two packets under number {number}");
+        assert!(datagram.len() <= 1_200);
+        let mut payload = vec![0; datagram.len() - header.len - RTP_OVERHEAD];
+        self.opener
+            .open_rtp(datagram, SSRC, number, header.len, &mut payload)
+            .unwrap();
+        let payload_type = header.payload_type;
+        if payload_type == OPUS {
+            return Opened {
+                payload_type,
+                earlier: Vec::new(),
+                primary: payload,
+            };
+        }
+        let blocks = Blocks::parse(&payload, OPUS).unwrap();
+        let at = u64::from(header.timestamp / 960);
+        let earlier = blocks.earlier().iter().map(|earlier| {
+            let steps = earlier.offset / 960;
+            assert_eq!(payload[earlier.range()], voice(at - u64::from(steps)));
+            steps
+        });
+        Opened {
+            payload_type,
+            earlier: earlier.collect(),
+            primary: payload[blocks.primary()..].to_vec(),
+        }
+    }
+
+    /// The receiver asks for a packet: whether it gets it.
+    fn ask(&mut self, number: u16) -> bool {
+        self.now += Duration::from_secs(2);
+        let number = self.down.nacked(number);
+        let Some(origin) = self.down.origin(number) else {
+            return false;
+        };
+        let Some((meta, bytes)) = self.ups[0].packet(origin.up) else {
+            return false;
+        };
+        let label = origin.run.label(number, meta);
+        if self.down.repair(self.now, None, &label, meta) != Ok(None) {
+            return false;
+        }
+        let mut outlet = Outlet {
+            now: self.now,
+            sealer: &self.sealer,
+            log: None,
+        };
+        let mut out = [0; MAX_DATAGRAM];
+        let packet = (&self.ups[0], meta, bytes);
+        let sealed = seal_again(&mut outlet, &self.down, packet, &label, &mut out);
+        let Some(len) = sealed else {
+            return false;
+        };
+        self.check(&out[..len]);
+        true
+    }
+
+    fn report(&mut self, share: f64) {
+        self.down.reported(&ReceptionReport {
+            ssrc: SSRC,
+            fraction_lost: (share * 256.0) as u8,
+            ..ReceptionReport::default()
+        });
+    }
+}
+
+#[test]
+fn who_loses_sound_is_sent_it_more_than_once_until_it_is_well() {
+    let mut scene = Scene::new();
+    for at in 0..60 {
+        let opened = scene.arrive(at).unwrap();
+        assert_eq!((opened.payload_type, opened.primary), (OPUS, voice(at)));
+    }
+    scene.report(0.01);
+    assert_eq!(
+        scene.arrive(60).unwrap().payload_type,
+        OPUS,
+        "one in a hundred"
+    );
+    for at in 61..120 {
+        scene.arrive(at).unwrap();
+    }
+    scene.report(0.1);
+    for at in 120..180 {
+        let opened = scene.arrive(at).unwrap();
+        assert_eq!((opened.payload_type, opened.primary), (RED, voice(at)));
+        assert!(!opened.earlier.is_empty());
+    }
+    assert_eq!(scene.down.figures().redundant, 60);
+    // It takes some good reports.
+    let mut at = 180;
+    for round in 0..20 {
+        scene.report(0.0);
+        for _ in 0..50 {
+            scene.arrive(at).unwrap();
+            at += 1;
+        }
+        assert!(round < 19 || scene.arrive(at).unwrap().payload_type == OPUS);
+    }
+    let sent = scene.down.figures().redundant;
+    assert!((200..1_000).contains(&sent), "{sent}");
+}
+
+#[test]
+fn who_asks_for_sound_need_not_report() {
+    let mut scene = Scene::new();
+    for at in 0..60 {
+        scene.arrive(at).unwrap();
+    }
+    let first = SSRC as u16 + 20;
+    for lost in first..first + 6 {
+        assert!(scene.ask(lost));
+    }
+    assert_eq!(scene.arrive(60).unwrap().payload_type, RED);
+}
+
+#[test]
+fn who_did_not_agree_is_sent_every_packet_once() {
+    let mut scene = Scene::new();
+    scene.down.agree(&Scene::config(None));
+    for at in 0..300 {
+        assert_eq!(scene.arrive(at).unwrap().payload_type, OPUS);
+        scene.report(0.3);
+        scene.ask(SSRC as u16 + at as u16);
+    }
+    assert!(!scene.down.is_redundant());
+}
+
+#[test]
+fn what_is_too_long_goes_alone() {
+    let mut scene = Scene::new();
+    for at in 0..60 {
+        scene.arrive(at).unwrap();
+    }
+    scene.report(0.2);
+    assert_eq!(scene.arrive(60).unwrap().payload_type, RED);
+    // Nothing is known of what was before a gap as long as this.
+    assert_eq!(scene.arrive(90).unwrap().payload_type, OPUS);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many packets come, after so many that are late.
+    Come(u8, u8),
+    /// One of the late ones comes.
+    Late,
+    /// So far back.
+    Ask(u8),
+    Report(u8),
+    Agree(Option<u8>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (1..30_u8, 0..4_u8).prop_map(|(come, late)| Step::Come(come, late)),
+        2 => Just(Step::Late),
+        6 => (0..200_u8).prop_map(Step::Ask),
+        3 => (0..60_u8).prop_map(Step::Report),
+        1 => prop_oneof![Just(None), Just(Some(RED)), Just(Some(RED + 1))].prop_map(Step::Agree),
+    ]
+}
+
+proptest! {
+    /// AES-GCM gives its key away otherwise.
+    #[test]
+    fn under_one_number_there_is_one_packet(steps in prop::collection::vec(step(), 1..80)) {
+        let mut scene = Scene::new();
+        let mut next = 0;
+        let mut late = Vec::new();
+        for step in steps {
+            match step {
+                Step::Come(come, gap) => {
+                    for _ in 0..gap {
+                        late.push(next);
+                        next += 1;
+                    }
+                    for _ in 0..come {
+                        scene.arrive(next);
+                        next += 1;
+                    }
+                }
+                Step::Late => if let Some(at) = late.pop() {
+                    scene.arrive(at);
+                },
+                Step::Ask(back) => {
+                    let newest = scene.left.keys().max().copied().unwrap_or(0);
+                    scene.ask((newest as u16).wrapping_sub(u16::from(back)));
+                }
+                Step::Report(lost) => scene.report(f64::from(lost) / 256.0),
+                Step::Agree(red) => scene.down.agree(&Scene::config(red)),
+            }
+        }
+    }
+}
