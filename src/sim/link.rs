@@ -104,6 +104,9 @@ pub struct LinkFigures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Arrivals(pub(super) [Option<Instant>; 2]);
 
+/// What a datagram of a handshake counts as.
+const HANDSHAKE: usize = 640;
+
 /// One direction. Each protocol has its own random numbers, so that one more retransmission of a
 /// handshake does not decide the fate of all media after it.
 #[derive(Debug, Clone)]
@@ -265,6 +268,11 @@ impl Link {
     /// Sends a datagram of `len` bytes.
     pub(super) fn send(&mut self, now: Instant, protocol: Protocol, len: usize) -> Arrivals {
         let config = self.config;
+        // Handshakes vary by a byte; what the link does, and tells, must not.
+        let len = match protocol {
+            Protocol::Dtls => HANDSHAKE,
+            _ => len,
+        };
         // Always as many draws a datagram, so that a changed setting changes nothing else.
         let random = &mut self.streams[stream_of(protocol)];
         let lost = random.chance(config.loss);
@@ -276,11 +284,6 @@ impl Link {
         let mut departure = now;
         let mut delay = config.delay;
         if config.rate.is_some() || !config.trace.is_empty() {
-            // Handshakes vary by a byte; the simulation must not.
-            let len = match protocol {
-                Protocol::Dtls => len.next_multiple_of(128),
-                _ => len,
-            };
             let Some(at) = self.depart(now, len) else {
                 self.figures.overflowed += 1;
                 return Arrivals([None, None]);

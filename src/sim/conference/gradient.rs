@@ -240,9 +240,17 @@ impl Aimd {
         self.rate as u64
     }
 
-    /// Nothing was found to be too much yet.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.fresh
+    /// It grows slowly from the beginning: more is found out by probing.
+    pub(super) fn steady(start: u64, max: u64) -> Self {
+        Self {
+            fresh: false,
+            ..Self::new(start, max)
+        }
+    }
+
+    /// A probe showed what the path carries, bit/s.
+    pub(super) fn probed(&mut self, rate: f64) {
+        self.rate = rate.min(self.max);
     }
 
     /// Of a path that has carried this much for a while.

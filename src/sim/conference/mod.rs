@@ -13,6 +13,7 @@ mod mark;
 mod measure;
 mod picture;
 mod plot;
+mod probe;
 mod publisher;
 mod rate;
 mod scenario;

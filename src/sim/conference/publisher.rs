@@ -14,7 +14,7 @@ use crate::shard::UpTrackConfig;
 use crate::sim::client::{Endpoint, Outbox, since};
 use crate::sim::random::Random;
 use crate::sim::report::ClientReport;
-use crate::transport::description::{Extension, ExtensionIds, Feedback};
+use crate::transport::description::{Extension, ExtensionIds, Feedback, Repair};
 use crate::transport::srtp::RTP_OVERHEAD;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -30,6 +30,12 @@ const MAX_PAYLOAD: usize = 1_150;
 const PACING: f64 = 2.5;
 /// Bytes of a header as [`Stream::packet`] writes it.
 const HEADER: usize = 12 + 4 + 8;
+/// A packet of nothing but padding (RFC 3550, section 5.1).
+const PADDING: [u8; 255] = {
+    let mut padding = [0; 255];
+    padding[254] = 255;
+    padding
+};
 /// Packets that are remembered until it is told that they arrived.
 const SENT: usize = 4_096;
 /// The round trip that it reckons with.
@@ -38,6 +44,7 @@ const MID_ID: u8 = 4;
 const TRANSPORT_CC_ID: u8 = 5;
 const RID_ID: u8 = 10;
 const AUDIO_LEVEL_ID: u8 = 11;
+const RTX_TYPE: u8 = 121;
 /// Sound and its headers, bit/s: what pictures cannot have.
 const AUDIO_RATE: u64 = 48_000;
 
@@ -108,8 +115,10 @@ pub(in crate::sim) struct Publisher {
     queue: VecDeque<Queued>,
     /// The transport-wide number of the next packet.
     next_number: u64,
-    /// When the last ones were sent, in µs, and their lengths.
-    sent: VecDeque<(i64, usize)>,
+    /// When the last ones were sent, in µs, their lengths, and the probes they were part of.
+    sent: VecDeque<(i64, usize, u32)>,
+    /// What carries nothing goes by the stream of repairs.
+    padding: Stream,
     next_paced: Instant,
     next_audio: Option<Instant>,
     next_frame: Option<Instant>,
@@ -147,6 +156,10 @@ impl Publisher {
                 .iter()
                 .map(|encoding| stream(Kind::Video, encoding.rid)),
         );
+        let padding = Stream {
+            payload_type: RTX_TYPE,
+            ..stream(Kind::Video, "")
+        };
         let single = config.encodings.len() == 1;
         let encoders: Vec<_> = config
             .encodings
@@ -172,6 +185,7 @@ impl Publisher {
             queue: VecDeque::new(),
             next_number: 0,
             sent: VecDeque::new(),
+            padding,
             next_paced: now,
             next_audio: None,
             next_frame: None,
@@ -186,6 +200,9 @@ impl Publisher {
     /// As its offer describes them: sound, then the encodings from the highest down.
     pub(in crate::sim) fn track_configs(&self) -> Vec<UpTrackConfig> {
         let (sound, pictures) = self.streams.split_at(1);
+        // One of them is enough.
+        let first = pictures.first().map(|stream| stream.ssrc);
+        let is_padded = |stream: &Stream| Some(stream.ssrc) == first;
         sound
             .iter()
             .chain(pictures.iter().rev())
@@ -198,7 +215,10 @@ impl Publisher {
                 payload_type: stream.payload_type,
                 extensions: extension_ids(),
                 red: None,
-                rtx: None,
+                rtx: is_padded(stream).then_some(Repair {
+                    payload_type: RTX_TYPE,
+                    ssrc: Some(self.padding.ssrc),
+                }),
                 feedback: Feedback {
                     nack: true,
                     pli: stream.kind == Kind::Video,
@@ -250,7 +270,7 @@ impl Publisher {
                     });
                     self.rate.receiver_report(now, blocks);
                 }
-                Ok(Report::Remb { bitrate, .. }) => self.rate.remb(now, bitrate),
+                Ok(Report::Remb { bitrate, .. }) => self.rate.remb(bitrate),
                 Ok(Report::TransportCc { body, .. }) => match Arrivals::read(body) {
                     Some(arrivals) => self.told(now, arrivals),
                     None => report.bad_rtcp += 1,
@@ -266,12 +286,13 @@ impl Publisher {
         let told = arrivals.filter_map(|(number, ticks)| {
             let number = extend(number, self.next_number);
             let back = usize::try_from(self.next_number.checked_sub(number)?).ok()?;
-            let (sent, bytes) = *self.sent.get(self.sent.len().checked_sub(back)?)?;
+            let (sent, bytes, cluster) = *self.sent.get(self.sent.len().checked_sub(back)?)?;
             let arrived = ticks.map(|ticks| (reference + ticks) * TICK_MICROS as i64);
             Some(Told {
                 sent,
                 arrived,
                 bytes,
+                cluster,
             })
         });
         let told: Vec<_> = told.collect();
@@ -318,7 +339,7 @@ impl Publisher {
             self.next_frame = (!self.encoders.is_empty()).then_some(now);
             self.next_report = now + REPORT_INTERVAL / 4;
             self.next_rate = now;
-            self.rate.begin(now);
+            self.rate.begin();
         }
         let Some(path) = endpoint.transport.path() else {
             return;
@@ -336,6 +357,8 @@ impl Publisher {
             );
             let sent = self.encoders.iter().map(Encoder::rate).sum::<u64>();
             self.report.rates.push(sent + AUDIO_RATE);
+            let sent = (sent + AUDIO_RATE) as f64;
+            self.rate.prober.sends(now, sent, rate as f64);
         }
         while let Some(at) = self.next_audio.filter(|at| *at <= now) {
             self.next_audio = Some(at + AUDIO_INTERVAL);
@@ -363,6 +386,19 @@ impl Publisher {
                 self.next_paced.max(now) + Duration::from_micros((bits * 1e6 / rate) as u64);
             self.emit(now, &packet, endpoint, outbox);
         }
+        while !self.encoders.is_empty() && self.rate.prober.due(now).is_some_and(|at| at <= now) {
+            let packet = self.queue.pop_front().unwrap_or_else(|| Queued {
+                stream: usize::MAX,
+                timestamp: self.padding.timestamp,
+                marker: false,
+                payload: PADDING.to_vec(),
+            });
+            let before = self.next_number;
+            self.emit(now, &packet, endpoint, outbox);
+            if self.next_number == before {
+                break;
+            }
+        }
         if self.next_report <= now {
             self.next_report += REPORT_INTERVAL;
             self.send_report(now, endpoint, outbox);
@@ -371,12 +407,15 @@ impl Publisher {
 
     pub(in crate::sim) fn poll_timeout(&self) -> Option<Instant> {
         let paced = (!self.queue.is_empty()).then_some(self.next_paced);
+        let probe = self.next_audio.filter(|_| !self.encoders.is_empty());
+        let probe = probe.and_then(|at| self.rate.prober.due(at));
         [
             Some(self.next_report),
             Some(self.next_rate),
             self.next_audio,
             self.next_frame,
             paced,
+            probe,
         ]
         .into_iter()
         .flatten()
@@ -455,14 +494,16 @@ impl Publisher {
         let Some(path) = endpoint.transport.path() else {
             return;
         };
-        if let Some(stream) = self.streams.get_mut(queued.stream)
-            && let Some(packet) = stream.seal(endpoint, queued, self.next_number as u16)
-        {
+        let streams = &mut self.streams;
+        let stream = streams.get_mut(queued.stream);
+        let stream = stream.unwrap_or(&mut self.padding);
+        if let Some(packet) = stream.seal(endpoint, queued, self.next_number as u16) {
             if self.sent.len() == SENT {
                 self.sent.pop_front();
             }
             let at = since(self.start, now).as_micros() as i64;
-            self.sent.push_back((at, packet.len()));
+            let cluster = self.rate.prober.leaves(now, packet.len());
+            self.sent.push_back((at, packet.len(), cluster));
             self.next_number += 1;
             outbox.push((path.remote, packet));
         }
@@ -496,7 +537,8 @@ impl Stream {
         let len = HEADER + queued.payload.len() + RTP_OVERHEAD;
         let mut packet = Vec::with_capacity(len);
         let marker = u8::from(queued.marker) << 7;
-        packet.extend_from_slice(&[0x90, marker | self.payload_type]);
+        let padded = u8::from(self.payload_type == RTX_TYPE) << 5;
+        packet.extend_from_slice(&[0x90 | padded, marker | self.payload_type]);
         packet.extend_from_slice(&(self.seqno as u16).to_be_bytes());
         packet.extend_from_slice(&queued.timestamp.to_be_bytes());
         packet.extend_from_slice(&self.ssrc.to_be_bytes());

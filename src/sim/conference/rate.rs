@@ -1,7 +1,8 @@
 //! How much a publishing browser sends: by loss, by delay where it is told when its packets
 //! arrived, and no more than it is told.
 
-use super::gradient::{Aimd, Detector, Meter};
+use super::gradient::{Aimd, Detector, Meter, Usage};
+use super::probe::Prober;
 use crate::media::feedback::ReceptionReport;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,8 +10,6 @@ use std::time::{Duration, Instant};
 /// Where browsers begin, bit/s.
 const START: f64 = 300_000.0;
 const MIN: f64 = 30_000.0;
-/// So long after the beginning what the other end allows is taken at its word.
-const START_PHASE: Duration = Duration::from_secs(2);
 
 /// A packet that was told of. Times in µs.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +18,8 @@ pub(super) struct Told {
     /// `None` if it did not arrive.
     pub(super) arrived: Option<i64>,
     pub(super) bytes: usize,
+    /// The probe that it was part of; 0 if of none.
+    pub(super) cluster: u32,
 }
 
 /// What transport-wide feedback shows.
@@ -28,15 +29,16 @@ struct Delay {
     aimd: Aimd,
 }
 
-/// The sending side of libwebrtc's estimation without transport-wide feedback.
+/// The sending side of libwebrtc's estimation: each bound by itself, and probes.
 pub(super) struct SendRate {
-    rate: f64,
+    /// What losses allow.
+    bound: f64,
     max: f64,
     remb: Option<f64>,
-    began: Option<Instant>,
     last_rise: Option<Instant>,
     last_fall: Option<Instant>,
     delay: Option<Delay>,
+    pub(super) prober: Prober,
     /// The highest number of each source at the last report.
     highest: BTreeMap<u32, u32>,
 }
@@ -44,24 +46,30 @@ pub(super) struct SendRate {
 impl SendRate {
     pub(super) fn new(max: u64) -> Self {
         Self {
-            rate: START,
+            bound: max as f64,
             max: max as f64,
             remb: None,
-            began: None,
             last_rise: None,
             last_fall: None,
             delay: None,
+            prober: Prober::new(max as f64),
             highest: BTreeMap::new(),
         }
     }
 
-    pub(super) fn begin(&mut self, now: Instant) {
-        self.began = Some(now);
+    pub(super) fn begin(&mut self) {
+        self.prober.begin(START);
     }
 
     /// bit/s
     pub(super) fn rate(&self) -> u64 {
-        self.rate as u64
+        // Each says by itself what it allows: when one of them allows more, so do they together.
+        let delay = self
+            .delay
+            .as_ref()
+            .map_or(START, |delay| delay.aimd.rate() as f64);
+        let limit = self.remb.unwrap_or(self.max).min(self.max);
+        self.bound.min(delay).min(limit).max(MIN) as u64
     }
 
     /// Transport-wide feedback arrived.
@@ -70,7 +78,7 @@ impl SendRate {
         let delay = self.delay.get_or_insert_with(|| Delay {
             detector: Detector::new(),
             meter: Meter::default(),
-            aimd: Aimd::new(START as u64, max),
+            aimd: Aimd::steady(START as u64, max),
         });
         let mut last = None;
         for packet in told {
@@ -78,35 +86,23 @@ impl SendRate {
                 delay.detector.packet(packet.sent, arrived);
                 delay.meter.add(arrived, packet.bytes);
                 last = last.max(Some(arrived));
+                let Told { sent, bytes, .. } = *packet;
+                self.prober.arrived(packet.cluster, sent, arrived, bytes);
             }
         }
         let acknowledged = last.and_then(|last| delay.meter.rate(last));
         delay
             .aimd
             .update(now, delay.detector.usage(), acknowledged, rtt);
-        if delay.aimd.is_fresh() {
-            // What a browser finds out by probing.
-            self.rate = self.rate.max(delay.aimd.rate() as f64);
+        if let Some(found) = self.prober.result(now)
+            && delay.detector.usage() != Usage::Over
+        {
+            delay.aimd.probed(found);
         }
-        self.cap();
     }
 
-    fn cap(&mut self) {
-        let delay = self.delay.as_ref().map(|delay| delay.aimd.rate() as f64);
-        let limit = self.remb.unwrap_or(self.max).min(self.max);
-        let limit = delay.map_or(limit, |delay| limit.min(delay));
-        self.rate = self.rate.min(limit).max(MIN);
-    }
-
-    pub(super) fn remb(&mut self, now: Instant, bitrate: u64) {
+    pub(super) fn remb(&mut self, bitrate: u64) {
         self.remb = Some(bitrate as f64);
-        let fresh = self
-            .began
-            .is_some_and(|began| now.saturating_duration_since(began) < START_PHASE);
-        if fresh {
-            self.rate = self.rate.max(bitrate as f64);
-        }
-        self.cap();
     }
 
     pub(super) fn receiver_report(
@@ -131,12 +127,12 @@ impl SendRate {
         if fraction <= 5 {
             if ago(self.last_rise) >= Duration::from_millis(900) {
                 self.last_rise = Some(now);
-                self.rate = self.rate * 1.08 + 1_000.0;
+                self.bound = (self.bound * 1.08 + 1_000.0).min(self.max);
             }
         } else if fraction > 26 && ago(self.last_fall) >= Duration::from_millis(400) {
             self.last_fall = Some(now);
-            self.rate *= (512 - fraction.min(256)) as f64 / 512.0;
+            let share = (512 - fraction.min(256)) as f64 / 512.0;
+            self.bound = self.rate() as f64 * share;
         }
-        self.cap();
     }
 }
