@@ -75,7 +75,12 @@ impl Shard {
     /// Decides anew about one track of a receiver. Returns the publisher's track of which it needs
     /// a keyframe.
     pub(super) fn choose_encoding(&mut self, now: Instant, down: u32, at: u16) -> Option<u16> {
-        let Self { ups, downs, .. } = self;
+        let Self {
+            ups,
+            downs,
+            clients,
+            ..
+        } = self;
         let peer = downs.get_mut(down as usize)?;
         let source = peer.source_of(peer.tracks.get(usize::from(at))?)?;
         let up = ups.get_mut(source as usize)?;
@@ -83,7 +88,9 @@ impl Shard {
         let keyframe = track.choose(now, &up.tracks);
         up.place(down, at, track);
         if up.watch.is_some() {
-            let watched = track.watched(&up.tracks);
+            // A mirror speaks of use only.
+            let carried = clients.carried(peer.client).filter(|_| up.home.is_none());
+            let watched = track.watched(&up.tracks, carried);
             self.want(now, source, watched);
         }
         keyframe

@@ -121,6 +121,11 @@ impl Clients {
         self.slab.get_mut(place as usize)
     }
 
+    /// What the path of a client is taken to carry, bit/s.
+    pub(crate) fn carried(&self, place: u32) -> Option<u64> {
+        self.get(place)?.estimate.bitrate()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
         self.slab.iter().map(|(_, client)| client)
     }

@@ -6,6 +6,7 @@
 //! What it cost last is remembered (`LayerMeter`), so that a receiver can be given it again.
 
 use super::Shard;
+use super::client::Clients;
 use super::message::{Event, PeerId, RelayMessage, ShardId};
 use super::peer::{DownPeer, Place, UpPeer};
 use crate::media::Kind;
@@ -18,8 +19,12 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// An encoding goes on for so long in the beginning: those who are to watch are being told.
 const FIRST: Duration = Duration::from_secs(10);
+/// What has not come for so long is not sent.
+const QUIET: Duration = Duration::from_secs(2);
 /// Unwatched for so long, an encoding is paused …
 const HOLD: Duration = Duration::from_secs(5);
+/// … or for so long, if it is only that no path is near carrying it …
+const PATH_HOLD: Duration = Duration::from_secs(30);
 /// … and longer, if it has had to be resumed soon after the last pause.
 const MAX_HOLD: Duration = Duration::from_secs(40);
 const SOON: Duration = Duration::from_secs(30);
@@ -103,19 +108,19 @@ impl Watch {
     }
 }
 
-/// What the receivers here watch.
-fn watched_here(up: &UpPeer, index: u32, downs: &Slab<DownPeer>) -> u64 {
+/// What the receivers here watch; with `clients`, only what their paths are near carrying.
+fn watched_here(up: &UpPeer, index: u32, downs: &Slab<DownPeer>, clients: Option<&Clients>) -> u64 {
     let mut watched = 0;
     for down in up.downs.iter().filter_map(|down| downs.get(*down as usize)) {
-        let mut tracks = down.tracks.iter();
+        let carried = clients.and_then(|clients| clients.carried(down.client));
+        let tracks = down.tracks.iter();
         if down.tracks.is_empty() && !down.connected {
             // What it asks for is not agreed on yet.
             watched |= lowest(up);
         }
         watched |= tracks
-            .by_ref()
             .filter(|track| down.source_of(track) == Some(index))
-            .fold(0, |bits, track| bits | track.watched(&up.tracks));
+            .fold(0, |bits, track| bits | track.watched(&up.tracks, carried));
     }
     watched
 }
@@ -175,7 +180,8 @@ impl UpPeer {
     }
 
     /// What came of the encodings, and which of them are to be paused, given what is watched.
-    fn unwatched(&mut self, now: Instant, watched: u64) -> u64 {
+    /// Of what is `useful`, only the paths keep it from being watched.
+    fn unwatched(&mut self, now: Instant, watched: u64, useful: u64) -> u64 {
         let Some(watch) = &mut self.watch else {
             return 0;
         };
@@ -194,11 +200,19 @@ impl UpPeer {
                 own.unwatched = None;
                 continue;
             }
-            let begin = *own.unwatched.get_or_insert(now);
             // What does not come need not be paused, and is not to be waited for as if it were.
-            let comes = arrival.is_some_and(|at| at >= begin);
+            if arrival.is_none_or(|at| since(at) >= QUIET) {
+                own.unwatched = None;
+                continue;
+            }
+            let begin = *own.unwatched.get_or_insert(now);
             let is_old = own.began.is_some_and(|at| since(at) >= FIRST);
-            if comes && is_old && since(begin) >= own.hold {
+            let hold = if useful & bit(at) != 0 {
+                own.hold.max(PATH_HOLD)
+            } else {
+                own.hold
+            };
+            if is_old && since(begin) >= hold {
                 unwatched |= bit(at);
             }
         }
@@ -246,7 +260,8 @@ impl Shard {
     pub(super) fn see_watched(&mut self, now: Instant, index: u32) {
         let up = self.ups.get(index as usize);
         if let Some(up) = up.filter(|up| up.watch.is_some()) {
-            let watched = watched_here(up, index, &self.downs);
+            let clients = up.home.is_none().then_some(&self.clients);
+            let watched = watched_here(up, index, &self.downs, clients);
             self.want(now, index, watched);
         }
     }
@@ -269,17 +284,27 @@ impl Shard {
     #[cold]
     pub(super) fn look_for_unwatched(&mut self, now: Instant, index: u32) {
         let from = self.id;
-        let Self { ups, downs, .. } = self;
+        let Self {
+            ups,
+            downs,
+            clients,
+            ..
+        } = self;
         let Some(up) = ups.get_mut(index as usize) else {
             return;
         };
-        let here = watched_here(up, index, downs);
+        let here = watched_here(up, index, downs, None);
         let (peer, home) = (up.id, up.home);
+        let near = match home {
+            None => watched_here(up, index, downs, Some(clients)),
+            Some(_) => here,
+        };
         let Some(watch) = &mut up.watch else { return };
         watch.next = now + INTERVAL;
         let there = watch.mirrors.iter().map(|(_, tracks)| *tracks);
-        let watched = there.fold(here, |all, one| all | one);
-        let unwatched = up.unwatched(now, watched);
+        let there = there.fold(0, |all, one| all | one);
+        let watched = near | there;
+        let unwatched = up.unwatched(now, watched, here | there);
         let Some(watch) = &mut up.watch else { return };
         match home {
             Some(home) if watch.told != here => {
@@ -321,7 +346,7 @@ impl Shard {
         let is_new = up.watch.is_none();
         up.watch.get_or_insert_with(|| Box::new(Watch::new(now)));
         up.set_paused(now, paused);
-        let tracks = watched_here(up, index, downs);
+        let tracks = watched_here(up, index, downs, None);
         let (peer, home) = (up.id, up.home);
         let Some(watch) = &mut up.watch else { return };
         // It is said again where it crossed what was decided there.

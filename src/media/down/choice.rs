@@ -13,6 +13,11 @@ const QUIET: Duration = Duration::from_millis(600);
 /// for.
 const SWITCHING_POINT: Duration = Duration::from_secs(2);
 
+/// What costs so many times of what a path carries is not to be had soon. Nearer encodings are not
+/// to be paused for a path: browsers give what is saved to those below, which it then may carry no
+/// more.
+const FAR: u64 = 8;
+
 /// Which layers a receiver is sent, and which there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shown {
@@ -282,23 +287,32 @@ impl DownTrack {
         self.misses_layers(now, tracks, current).then_some(current)
     }
 
-    /// The encodings that the receiver gets, waits for, or would be sent if they came, and those
-    /// below, which it may fall back on at any time: a bit for each of the publisher's tracks.
-    pub fn watched(&self, tracks: &[UpTrack]) -> u64 {
+    /// The encodings that the receiver gets or waits for, or has use for, unless its path, which
+    /// carries so many bit/s, is far from carrying them; and those below, which it may fall back on
+    /// at any time. A bit for each of the publisher's tracks.
+    pub fn watched(&self, tracks: &[UpTrack], carried: Option<u64>) -> u64 {
         let Some(last) = self.encodings.len().checked_sub(1) else {
             return 0;
         };
         if self.codec.kind() == Kind::Audio || self.withheld {
             return 0;
         }
-        let best = if self.paused {
+        let got = if self.paused {
             0
         } else {
-            let target = self.useful(tracks).and(self.aim);
             let ranks = [self.current, self.wanted].into_iter().flatten();
             let got = ranks.filter_map(|at| self.rank(at)).max().unwrap_or(0);
-            last.min(usize::from(target.encoding)).max(got)
+            got.max(last.min(usize::from(self.aim.encoding)))
         };
+        let far = carried.map_or(u64::MAX, |carried| carried.saturating_mul(FAR));
+        let cost = |rank: usize| {
+            let at = self.encodings.get(rank).map(|at| usize::from(*at));
+            let track = at.and_then(|at| tracks.get(at));
+            track.map_or(0, |track| track.layers().bitrate(u8::MAX, u8::MAX))
+        };
+        let useful = last.min(usize::from(self.useful(tracks).encoding));
+        let near = (got + 1..=useful).rev().find(|rank| cost(*rank) <= far);
+        let best = near.unwrap_or(got);
         let watched = self.encodings.iter().take(best + 1);
         watched.fold(0, |bits, at| bits | bit(usize::from(*at)))
     }
