@@ -4,6 +4,7 @@
 import {bound, encodingsFor, kept, Watched} from './encodings.js';
 import {randomId} from './id.js';
 import {Negotiation} from './negotiation.js';
+import {preferRedundancy} from './redundancy.js';
 import {sample} from './stats.js';
 
 /** A connection that is merely interrupted is given this long to mend itself, ms. */
@@ -119,8 +120,8 @@ export class Stream {
     addTrack(track, {maxBitrate, simulcast = false} = {}) {
         if (!this.stream.getTracks().includes(track))
             this.stream.addTrack(track);
-        this.pc.addTransceiver(track, {direction: 'sendonly', streams: [this.stream],
-            ...encodingsFor(track, {maxBitrate, simulcast})});
+        preferRedundancy(this.pc.addTransceiver(track, {direction: 'sendonly',
+            streams: [this.stream], ...encodingsFor(track, {maxBitrate, simulcast})}));
     }
 
     /**
