@@ -320,6 +320,10 @@ impl Shard {
         };
         down.tracks[at].keyframe_requested();
         let track = &down.tracks[at];
+        if track.is_paused() {
+            // The others would pay for it. It is asked for when the path carries the stream again.
+            return;
+        }
         if let (Some(source), Some(up_track)) = (down.source_of(track), track.source()) {
             self.request_keyframe(now, source, up_track);
         }
