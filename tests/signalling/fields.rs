@@ -285,9 +285,12 @@ async fn max_history_age() {
 #[tokio::test]
 async fn codecs() {
     for (fields, kept) in [
-        ("", vec!["opus", "VP8", "rtx"]),
-        (r#""codecs": ["h264", "opus"]"#, vec!["opus", "H264", "rtx"]),
-        (r#""codecs": ["OPUS"]"#, vec!["opus"]),
+        ("", vec!["opus", "red", "VP8", "rtx"]),
+        (
+            r#""codecs": ["h264", "opus"]"#,
+            vec!["opus", "red", "H264", "rtx"],
+        ),
+        (r#""codecs": ["OPUS"]"#, vec!["opus", "red"]),
         (r#""codecs": ["vp9", "pcmu"]"#, vec!["PCMU", "VP9", "rtx"]),
     ] {
         let server = Server::start(&[("c.json", &open(fields))]).await;
