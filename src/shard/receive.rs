@@ -237,14 +237,13 @@ impl Shard {
     }
 
     fn receiver_reported(&mut self, now: Instant, index: u32, report: Report<'_>) {
+        let room = match report {
+            Report::TransportCc { .. } => None,
+            _ => self.room_of(index),
+        };
         let Some(down) = self.downs.get_mut(index as usize) else {
             return;
         };
-        let room = || {
-            let client = self.clients.get(down.client)?;
-            Some(client.estimate.bitrate()? / client.downs.len().max(1) as u64)
-        };
-        let room = room();
         match report {
             Report::SenderReport { reports, .. } | Report::ReceiverReport { reports, .. } => {
                 for block in reports {

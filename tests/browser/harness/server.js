@@ -142,6 +142,19 @@ export class Server {
         });
     }
 
+    /** @param {string} path @returns {Promise<string>} What is there. */
+    text(path) {
+        return new Promise((resolve, reject) => {
+            const asked = request(this.url + path, {rejectUnauthorized: false}, async (response) => {
+                let all = '';
+                for await (const part of response.setEncoding('utf8'))
+                    all += part;
+                resolve(all);
+            });
+            asked.on('error', reject).end();
+        });
+    }
+
     /** @param {string} group */
     page(group) {
         return `${this.url}/group/${group}/`;
