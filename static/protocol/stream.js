@@ -167,7 +167,7 @@ export class Stream {
         this.negotiation = new Negotiation(this);
         this.listen();
         for (const {track, init} of suspended)
-            this.pc.addTransceiver(track, init);
+            preferRedundancy(this.pc.addTransceiver(track, init));
     }
 
     /** @private */
