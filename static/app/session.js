@@ -90,7 +90,7 @@ export class Session extends Emitter {
         this.leaving = false;
         this.setState('joining');
         sc.reconnect = true;
-        sc.features = ['lobby', 'ban', 'speakers', 'window', 'encodings'];
+        sc.features = ['lobby', 'ban', 'speakers', 'window'];
         let withToken = false;
 
         sc.onconnected = async () => {
