@@ -132,27 +132,28 @@ export class Server {
      * @param {string} path
      * @returns {Promise<number>} The HTTP status of a GET.
      */
-    status(path) {
-        return new Promise((resolve, reject) => {
-            const asked = request(this.url + path, {rejectUnauthorized: false}, (response) => {
-                response.resume();
-                resolve(response.statusCode ?? 0);
-            });
-            asked.on('error', reject).end();
-        });
+    async status(path) {
+        const response = await this.#get(path);
+        response.resume();
+        return response.statusCode ?? 0;
     }
 
     /** @param {string} path @returns {Promise<string>} What is there. */
-    text(path) {
-        return new Promise((resolve, reject) => {
-            const asked = request(this.url + path, {rejectUnauthorized: false}, async (response) => {
-                let all = '';
-                for await (const part of response.setEncoding('utf8'))
-                    all += part;
-                resolve(all);
-            });
-            asked.on('error', reject).end();
-        });
+    async text(path) {
+        let all = '';
+        for await (const part of (await this.#get(path)).setEncoding('utf8'))
+            all += part;
+        return all;
+    }
+
+    /**
+     * @param {string} path
+     * @returns {Promise<import('node:http').IncomingMessage>}
+     */
+    async #get(path) {
+        const asked = request(this.url + path, {rejectUnauthorized: false}).end();
+        const [response] = await once(asked, 'response');
+        return response;
     }
 
     /** @param {string} group */
