@@ -40,8 +40,9 @@ struct Offered {
 struct Format {
     codec: CodecParameters,
     feedback: Feedback,
-    /// The payload type of repairs.
+    /// The payload type of packets with earlier ones in them.
     red: Option<u8>,
+    /// The payload type of repairs.
     rtx: Option<u8>,
 }
 
