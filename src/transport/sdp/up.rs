@@ -217,16 +217,12 @@ fn up_media(
 /// How packets of the chosen codec may have earlier ones in them.
 fn red(description: &MediaDescription, codec: &CodecParameters) -> Option<Red> {
     let payload_type = read::red(description, codec)?;
+    let [own, red] = [codec.payload_type, payload_type].map(|number| number.to_string());
     let mut formats = description.media_name.formats.iter();
-    let own = codec.payload_type.to_string();
+    let first = formats.find(|format| **format == own || **format == red);
     Some(Red {
         payload_type,
-        is_preferred: formats.position(|format| *format == payload_type.to_string())
-            < description
-                .media_name
-                .formats
-                .iter()
-                .position(|format| *format == own),
+        is_preferred: first == Some(&red),
     })
 }
 
