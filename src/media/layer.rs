@@ -289,6 +289,11 @@ impl LayerMeter {
             .sum()
     }
 
+    /// bit/s of all its layers.
+    pub fn total(&self) -> u64 {
+        self.bitrate(u8::MAX, u8::MAX)
+    }
+
     /// Width and height of the last keyframe, of its highest layer.
     pub fn size(&self) -> Option<(u16, u16)> {
         self.size

@@ -128,8 +128,8 @@ fn watched_here(up: &UpPeer, index: u32, downs: &Slab<DownPeer>, clients: Option
 /// The smallest encoding of each source.
 fn lowest(up: &UpPeer) -> u64 {
     let cost = |at: usize| {
-        let layers = up.tracks.get(at).map(|track| track.layers());
-        layers.map_or(0, |layers| layers.bitrate(u8::MAX, u8::MAX))
+        let track = up.tracks.get(at);
+        track.map_or(0, |track| track.layers().total())
     };
     let mut lowest = 0;
     for (at, track) in up.tracks.iter().enumerate() {

@@ -308,7 +308,7 @@ impl DownTrack {
         let cost = |rank: usize| {
             let at = self.encodings.get(rank).map(|at| usize::from(*at));
             let track = at.and_then(|at| tracks.get(at));
-            track.map_or(0, |track| track.layers().bitrate(u8::MAX, u8::MAX))
+            track.map_or(0, |track| track.layers().total())
         };
         let useful = last.min(usize::from(self.useful(tracks).encoding));
         let near = (got + 1..=useful).rev().find(|rank| cost(*rank) <= far);
