@@ -232,18 +232,15 @@ impl Shard {
     /// What a receiver's path carries for each of its client's streams, in bit/s. `None` while that
     /// is not known: where there are only sounds, nobody tries how much it is.
     pub(super) fn room_of(&self, down: u32) -> Option<u64> {
-        let client = self.clients.get(self.downs.get(down as usize)?.client)?;
-        let mut downs = client.downs.iter();
-        let has_pictures = downs.any(|down| {
-            let down = self.downs.get(*down as usize);
-            down.is_some_and(|down| {
-                down.tracks
-                    .iter()
-                    .any(|track| track.codec().kind() == Kind::Video)
-            })
-        });
-        let streams = client.downs.len().max(1) as u64;
-        Some(client.estimate.bitrate()? / streams).filter(|_| has_pictures)
+        let place = self.downs.get(down as usize)?.client;
+        let peers = &self.clients.get(place)?.downs;
+        let mut tracks = peers
+            .iter()
+            .filter_map(|peer| self.downs.get(*peer as usize))
+            .flat_map(|peer| &peer.tracks);
+        let has_pictures = tracks.any(|track| track.codec().kind() == Kind::Video);
+        let streams = peers.len().max(1) as u64;
+        Some(self.clients.carried(place)? / streams).filter(|_| has_pictures)
     }
 
     /// A receiver told what became of its packets.

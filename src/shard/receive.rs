@@ -6,7 +6,7 @@ use super::peer::{Place, UpPeer, peer_at};
 use super::{Shard, flush};
 use crate::media::Kind;
 use crate::media::down::DownTrack;
-use crate::media::feedback::{Report, Reports};
+use crate::media::feedback::{LostSeqnos, ReceptionReports, Report, Reports};
 use crate::media::packet::{Header, PacketError};
 use crate::media::up::{Refusal, UpTrack};
 use crate::transport::Path;
@@ -237,76 +237,84 @@ impl Shard {
     }
 
     fn receiver_reported(&mut self, now: Instant, index: u32, report: Report<'_>) {
-        let room = match report {
-            Report::TransportCc { .. } => None,
-            _ => self.room_of(index),
-        };
-        let Some(down) = self.downs.get_mut(index as usize) else {
-            return;
-        };
         match report {
             Report::SenderReport { reports, .. } | Report::ReceiverReport { reports, .. } => {
-                for block in reports {
-                    let Some(track) = down
-                        .tracks
-                        .iter_mut()
-                        .find(|track| track.config().ssrc == block.ssrc)
-                    else {
-                        continue;
-                    };
-                    track.afford(room);
-                    track.reported(&block);
-                    if let Some(rtt) = block.round_trip(self.clock.at(now)) {
-                        down.peer.rtt = Some(rtt);
-                    }
-                }
+                self.reported(now, index, reports);
             }
-            Report::Nack { media_ssrc, lost } => {
-                let Some(at) = down
-                    .tracks
-                    .iter()
-                    .position(|track| track.config().ssrc == media_ssrc)
-                else {
-                    return;
-                };
-                down.tracks[at].afford(room);
-                for seqno in lost {
-                    let number = down.tracks[at].nacked(seqno);
-                    let resend = flush::Resend {
-                        down: index,
-                        track: at as u16,
-                        number,
-                    };
-                    if !self.flush.resend(resend) {
-                        self.drops.count(Drop::TooManyNacks);
-                    }
-                }
-            }
+            Report::Nack { media_ssrc, lost } => self.nacked(index, media_ssrc, lost),
             Report::Pli { media_ssrc } => self.keyframe_requested(now, index, media_ssrc),
             Report::Fir { entries } => {
                 for (ssrc, _) in entries {
                     self.keyframe_requested(now, index, ssrc);
                 }
             }
-            // What its transport tells is more.
-            Report::Remb { .. } if down.detector.is_some() => {}
-            Report::Remb { bitrate, .. } => {
-                let before = down.remb.replace(bitrate);
-                let before = before.map(|before| down.share(before));
-                let share = down.share(bitrate);
-                // Without a list of its own: there is one publisher, nearly always.
-                for at in 0..down.sources.len() {
-                    let down = self.downs.get(index as usize);
-                    let source = down.and_then(|down| down.sources.get(at).copied().flatten());
-                    if let Some(source) = source {
-                        self.update_remb(source, before, share);
-                    }
-                }
-                self.receiver_estimated(now, index);
-            }
+            Report::Remb { bitrate, .. } => self.limited(now, index, bitrate),
             Report::TransportCc { body, .. } => self.acknowledged(now, index, body),
             Report::Bye { .. } | Report::TimeEchoes { .. } | Report::Unknown { .. } => {}
         }
+    }
+
+    fn reported(&mut self, now: Instant, index: u32, reports: ReceptionReports<'_>) {
+        let room = self.room_of(index);
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        for block in reports {
+            let mut tracks = down.tracks.iter_mut();
+            let Some(track) = tracks.find(|track| track.config().ssrc == block.ssrc) else {
+                continue;
+            };
+            track.afford(room);
+            track.reported(&block);
+            if let Some(rtt) = block.round_trip(self.clock.at(now)) {
+                down.peer.rtt = Some(rtt);
+            }
+        }
+    }
+
+    fn nacked(&mut self, index: u32, media_ssrc: u32, lost: LostSeqnos<'_>) {
+        let room = self.room_of(index);
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        let mut tracks = down.tracks.iter_mut().enumerate();
+        let Some((at, track)) = tracks.find(|(_, track)| track.config().ssrc == media_ssrc) else {
+            return;
+        };
+        track.afford(room);
+        for seqno in lost {
+            let resend = flush::Resend {
+                down: index,
+                track: at as u16,
+                number: track.nacked(seqno),
+            };
+            if !self.flush.resend(resend) {
+                self.drops.count(Drop::TooManyNacks);
+            }
+        }
+    }
+
+    /// The receiver said what it can take, in bit/s.
+    fn limited(&mut self, now: Instant, index: u32, bitrate: u64) {
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        if down.detector.is_some() {
+            // What its transport tells is more.
+            return;
+        }
+        let before = down.remb.replace(bitrate);
+        let before = before.map(|before| down.share(before));
+        let share = down.share(bitrate);
+        // Without a list of its own: there is one publisher, nearly always.
+        for at in 0..down.sources.len() {
+            let down = self.downs.get(index as usize);
+            let source = down.and_then(|down| down.sources.get(at).copied().flatten());
+            if let Some(source) = source {
+                self.update_remb(source, before, share);
+            }
+        }
+        self.receiver_estimated(now, index);
     }
 
     fn keyframe_requested(&mut self, now: Instant, index: u32, ssrc: u32) {
