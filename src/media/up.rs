@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+mod part;
 mod red;
 mod repair;
 
-use super::cache::{Cache, Meta, Part, SLOT};
-use super::codec::{self, Flags, dependency};
+use super::cache::{Cache, Meta, SLOT};
+use super::codec::{Flags, dependency};
 use super::feedback::{NtpTime, SenderInfo};
 use super::keyframe::KeyframeRequests;
 use super::layer::LayerMeter;
@@ -17,7 +18,6 @@ use super::padding;
 use super::rate::{RateMeter, Reception};
 use super::{Codec, Kind};
 use crate::shard::UpTrackConfig;
-use crate::transport::description::Extension;
 use crate::transport::srtp::{Opener, Sequence, SrtpError};
 use repair::Repairer;
 use std::time::{Duration, Instant};
@@ -298,75 +298,6 @@ impl UpTrack {
         })
     }
 
-    /// What a packet is to its picture. Packets that are not understood, and padding, are of the
-    /// lowest layer: everyone gets them.
-    fn part(
-        &mut self,
-        marker: bool,
-        padding: bool,
-        header_len: usize,
-        bytes: &[u8],
-    ) -> (Flags, Part) {
-        let codec = self.config.codec;
-        if self.config.kind != Kind::Video {
-            return (Flags::default(), Part::default());
-        }
-        let payload = packet::unpadded(padding, &bytes[header_len..]);
-        let descriptor = (codec == Codec::Av1).then(|| descriptor(bytes)).flatten();
-        let (at, descriptor) = descriptor.unzip();
-        let Ok(mut flags) = codec::flags(codec, payload, marker, descriptor) else {
-            return (Flags::default(), Part::default());
-        };
-        let mut frame = None;
-        if let Some(descriptor) = descriptor {
-            if let Ok(Some(structure)) = dependency::Structure::parse(descriptor) {
-                self.structure = Some(Box::new(structure));
-            }
-            if let Some(structure) = &self.structure
-                && let Ok(frame) = structure.frame(descriptor)
-            {
-                frame.apply(structure, &mut flags);
-            }
-            frame = dependency::Mandatory::parse(descriptor).ok();
-        }
-        let picture = flags.picture_id;
-        let tl0 = flags.tl0_pic_idx;
-        let part = Part {
-            sid: flags.sid,
-            tid: flags.tid,
-            start_of_frame: flags.start_of_frame,
-            end_of_frame: flags.end_of_frame,
-            tid_upsync: flags.tid_upsync,
-            wide: picture.is_some_and(|picture| picture.wide),
-            picture_at: picture.map_or(0, |picture| picture.offset),
-            picture: picture.map_or(0, |picture| picture.value),
-            tl0_at: tl0.map_or(0, |tl0| tl0.offset),
-            tl0: tl0.map_or(0, |tl0| tl0.value),
-            frame: frame.map_or(0, |frame| frame.frame_number),
-            // Behind its first byte.
-            frame_at: frame.and(at).map_or(0, |at| at as u16 + 1),
-        };
-        (flags, part)
-    }
-
-    fn measure(&mut self, now: Instant, part: Part, flags: &Flags, len: usize) {
-        if self.config.kind == Kind::Video {
-            self.layers.add(now, part.sid, part.tid, len);
-            if let Some(size) = flags.size {
-                self.layers.set_size(size);
-            }
-        }
-    }
-
-    /// The packet is a later one of the keyframe that began last. The parameter sets and the
-    /// first slice of an H.264 keyframe both say that decoding can begin with them.
-    fn is_in_keyframe(&self, seqno: u64, timestamp: u32) -> bool {
-        self.last_keyframe.is_some_and(|(first, _)| {
-            let began = self.cache.get(first);
-            seqno > first && began.is_some_and(|(meta, _)| meta.timestamp == timestamp)
-        })
-    }
-
     /// Keeps a packet that another shard has received and checked.
     ///
     /// # Errors
@@ -597,15 +528,4 @@ impl UpTrack {
     pub fn codec(&self) -> Codec {
         self.config.codec
     }
-}
-
-/// The dependency descriptor of a kept packet, and where it is.
-fn descriptor(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let own = Header::parse(bytes).ok()?;
-    let id = Extension::DependencyDescriptor.own_id();
-    let value = own
-        .extensions(bytes)
-        .find_map(|(other, value)| (other == id).then_some(value))?;
-    let at = (value.as_ptr() as usize).checked_sub(bytes.as_ptr() as usize)?;
-    Some((at, value))
 }
