@@ -139,6 +139,7 @@ fn kinds() -> Vec<LayersConfig> {
         simulcast(Codec::Vp8, 3, true, 3),
         simulcast(Codec::Vp8, 3, false, 3),
         simulcast(Codec::Vp8, 2, true, 1),
+        simulcast(Codec::H264, 3, true, 1),
         simulcast(Codec::Vp9, 3, true, 3),
         simulcast(Codec::Av1, 2, true, 3),
         layered(Codec::Vp9, false),

@@ -8,6 +8,7 @@
 mod decoder;
 mod descriptor;
 mod format;
+mod h264;
 mod source;
 
 pub(super) use decoder::Decoder;
@@ -23,15 +24,16 @@ pub(super) const INTERVAL: Duration = Duration::from_nanos(33_333_333);
 /// What a publisher makes of its pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayersConfig {
-    /// VP8, VP9 or AV1.
+    /// H.264, VP8, VP9 or AV1.
     pub codec: Codec,
     /// How many encodings there are, each twice as large as the one before.
     pub encodings: u8,
     /// Packets name their encoding by its rid. Otherwise the offer has named all SSRCs.
     pub by_rid: bool,
-    /// Spatial layers of each encoding, each twice as large as the one below; not of VP8.
+    /// Spatial layers of each encoding, each twice as large as the one below; of VP9 and
+    /// AV1 only.
     pub spatial: u8,
-    /// Temporal layers of each encoding, 1 to 3.
+    /// Temporal layers of each encoding, 1 to 3; of H.264 none but the one.
     pub temporal: u8,
     /// Spatial layers refer to those below in keyframes only (k-SVC).
     pub key_only: bool,

@@ -38,6 +38,19 @@ impl<'a> Bits<'a> {
         Ok(self.take(1)? == 1)
     }
 
+    /// A value that is small, most likely: `ue(v)` of ITU-T H.264, section 9.1, and `uvlc()` of the
+    /// AV1 specification. Those of `se(v)` have as many bits.
+    pub(super) fn unary(&mut self) -> Result<u32, CodecError> {
+        let mut zeros = 0;
+        while !self.flag()? {
+            zeros += 1;
+            if zeros == u32::BITS {
+                return Err(CodecError::Malformed);
+            }
+        }
+        Ok((1 << zeros) - 1 + self.take(zeros)?)
+    }
+
     /// A value below `limit`, which is not 0: `ns(n)` of the AV1 specification, section 4.10.7.
     pub(super) fn below(&mut self, limit: u32) -> Result<u32, CodecError> {
         let width = u32::BITS - limit.leading_zeros();

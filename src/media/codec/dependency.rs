@@ -292,9 +292,9 @@ impl Frame {
             .zip(&self.indications)
             .any(|((sid, _), one)| sid > self.sid && *one != NotPresent);
         if flags.keyframe {
-            flags.size = (0..MAX_SPATIAL as u8)
-                .rev()
-                .find_map(|sid| structure.size(sid));
+            let mut layers = (0..MAX_SPATIAL as u8).rev();
+            let described = layers.find_map(|sid| structure.size(sid));
+            flags.size = described.or(flags.size);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! H.264 in the packetization modes 0 and 1 (RFC 6184, section 5).
 
+mod sps;
+
 use super::{CodecError, Flags};
 
 /// Types of NAL units (ITU-T H.264, table 7-1) and of packets (RFC 6184, table 3).
@@ -35,7 +37,7 @@ pub(super) fn flags(payload: &[u8], marker: bool) -> Result<Flags, CodecError> {
                     .split_at_checked(length)
                     .ok_or(CodecError::Truncated)?;
                 let (&header, body) = nal.split_first().ok_or(CodecError::Malformed)?;
-                add_unit(&mut flags, header & 0x1F, body.first());
+                add_unit(&mut flags, header & 0x1F, body);
                 flags.discardable &= header & 0x60 == 0;
                 units = after;
             }
@@ -46,10 +48,10 @@ pub(super) fn flags(payload: &[u8], marker: bool) -> Result<Flags, CodecError> {
         unit::FU_A => {
             let (&header, body) = rest.split_first().ok_or(CodecError::Truncated)?;
             if header & 0x80 != 0 {
-                add_unit(&mut flags, header & 0x1F, body.first());
+                add_unit(&mut flags, header & 0x1F, body);
             }
         }
-        kind @ 1..=23 => add_unit(&mut flags, kind, rest.first()),
+        kind @ 1..=23 => add_unit(&mut flags, kind, rest),
         // Interleaved mode, which nothing here negotiates, and types that do not exist.
         _ => return Err(CodecError::Malformed),
     }
@@ -58,18 +60,19 @@ pub(super) fn flags(payload: &[u8], marker: bool) -> Result<Flags, CodecError> {
     Ok(flags)
 }
 
-/// Adds what a unit says that begins in the packet.
-fn add_unit(flags: &mut Flags, kind: u8, body: Option<&u8>) {
+/// Adds what a unit says that begins in the packet, perhaps to end in another.
+fn add_unit(flags: &mut Flags, kind: u8, body: &[u8]) {
     match kind {
         unit::SLICE | unit::PARTITION_A | unit::IDR_SLICE => {
             // first_mb_in_slice is 0, which is one set bit, in the first slice of a picture.
-            let first = body.is_some_and(|byte| byte & 0x80 != 0);
+            let first = body.first().is_some_and(|byte| byte & 0x80 != 0);
             flags.start_of_frame |= first;
             flags.keyframe |= first && kind == unit::IDR_SLICE;
         }
         unit::SPS => {
             flags.start_of_frame = true;
             flags.keyframe = true;
+            flags.size = sps::size(body);
         }
         unit::PPS | unit::SEI | unit::DELIMITER => flags.start_of_frame = true,
         _ => {}

@@ -4,13 +4,13 @@ use super::LayersConfig;
 
 /// Bits, the highest first.
 #[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
+pub(super) struct Bits {
+    pub(super) bytes: Vec<u8>,
     count: usize,
 }
 
 impl Bits {
-    fn put(&mut self, value: u32, bits: usize) {
+    pub(super) fn put(&mut self, value: u32, bits: usize) {
         for bit in (0..bits).rev() {
             if self.count.is_multiple_of(8) {
                 self.bytes.push(0);

@@ -1,6 +1,6 @@
 //! What the payload of a packet says: the words of the codec, and the truth behind them.
 
-use super::{LayersConfig, Truth};
+use super::{LayersConfig, Truth, h264};
 use crate::media::Codec;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub(super) fn write(
     let id = (picture | 0x8000).to_be_bytes();
     let (first, last) = (truth.part == 0, truth.part + 1 == truth.parts);
     let begins = truth.keyframe && truth.sid == 0 && first;
+    let mut slice_at = None;
     match config.codec {
         Codec::Vp8 => {
             // RFC 7741, section 4.2.
@@ -45,6 +46,11 @@ pub(super) fn write(
             }
         }
         Codec::Vp9 => vp9(config, truth, (id, tl0, is_switching_point), &mut out),
+        Codec::H264 if begins => {
+            slice_at = Some(h264::write_sets(config.size(truth.encoding, 0), &mut out));
+            h264::write_slice(truth, &mut out);
+        }
+        Codec::H264 => h264::write_slice(truth, &mut out),
         _ => {
             // RTP Payload Format For AV1, section 4.4: one element, a sequence or a frame.
             let more = u8::from(!last) << 6;
@@ -58,6 +64,9 @@ pub(super) fn write(
     truth.write(&mut out);
     let len = len.max(out.len());
     out.resize(len, MAGIC);
+    if let Some(slice_at) = slice_at {
+        h264::end(slice_at, &mut out);
+    }
     out
 }
 
@@ -134,6 +143,7 @@ pub(super) fn read(config: &LayersConfig, payload: &[u8]) -> Option<(Told, Truth
                 rest = rest.get(4 * (usize::from(structure >> 5) + 1)..)?;
             }
         }
+        Codec::H264 => rest = h264::slice(rest)?,
         _ => {
             let [head] = take(&mut rest)?;
             if head & 0x80 == 0 {
