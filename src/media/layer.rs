@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 const MAX_LAYERS: usize = 4;
 /// The most rungs of a ladder.
 const MAX_RUNGS: usize = 32;
+/// Where little happens, a larger picture costs no more than a smaller one. If it costs less by more
+/// than this, in parts of four and in bit/s, its publisher has not enough for it.
+const QUARTERS: u64 = 3;
+const SLACK: u64 = 50_000;
 /// Over how long layers are measured.
 const WINDOW: Duration = Duration::from_millis(1_000);
 
@@ -104,6 +108,8 @@ impl Ladder {
     /// Adds the rungs of one encoding, `limit` at most. Lower encodings come first.
     pub fn add(&mut self, encoding: u8, meter: &LayerMeter, limit: Layer) {
         let (max_sid, max_tid) = meter.highest();
+        let below = self.rungs().last().map_or(0, |rung| rung.bitrate);
+        let mut own = 0;
         for sid in 0..=max_sid {
             // A larger picture at a quarter of the rate is no better than a smaller one.
             let first = if encoding == 0 && sid == 0 {
@@ -117,20 +123,28 @@ impl Ladder {
                     continue;
                 }
                 let before = self.rungs().last().map_or(0, |rung| rung.bitrate);
-                let bitrate = match meter.is_expected() {
-                    // Those below may have grown since it was measured.
-                    true => meter.bitrate(sid, tid).max(before + before / 4),
-                    false => meter.bitrate(sid, tid),
+                let measured = meter.bitrate(sid, tid);
+                let is_expected = meter.is_expected();
+                let is_starved = !is_expected && measured + SLACK < below / 4 * QUARTERS;
+                let adds = match measured {
+                    0 => is_expected && before > 0,
+                    _ => measured > own,
                 };
-                if bitrate > before {
-                    self.rungs[self.count] = Rung {
-                        encoding,
-                        sid,
-                        tid,
-                        bitrate,
-                    };
-                    self.count += 1;
+                if is_starved || !adds {
+                    continue;
                 }
+                own = measured;
+                self.rungs[self.count] = Rung {
+                    encoding,
+                    sid,
+                    tid,
+                    bitrate: match is_expected {
+                        // Those below may have grown since it was measured.
+                        true => measured.max(before + before / 4),
+                        false => measured.max(before + 1),
+                    },
+                };
+                self.count += 1;
             }
         }
     }

@@ -94,6 +94,41 @@ fn what_a_paused_encoding_cost_is_remembered() {
 }
 
 #[test]
+fn a_larger_picture_that_costs_no_more_is_to_be_had() {
+    let begin = Instant::now();
+    let meter = |tids: &[u8], len: usize| {
+        let mut meter = LayerMeter::new(begin);
+        for (at, ms) in (0..3_000).step_by(10).enumerate() {
+            let tid = tids[at % tids.len()];
+            meter.add(begin + Duration::from_millis(ms), 0, tid, len);
+        }
+        meter
+    };
+    let layers = [0, 2, 1, 2];
+    // Of slides 80 kbit/s each, of a film that has not enough 800 and 400.
+    for (low, high, rungs) in [(100, 99, 2), (100, 100, 2), (100, 110, 2), (1_000, 500, 0)] {
+        for tids in [&layers[..], &layers[..1]] {
+            let (low, high) = (meter(tids, low), meter(tids, high));
+            let mut ladder = Ladder::default();
+            ladder.add(0, &low, Layer::TOP);
+            let below = ladder.rungs().len();
+            ladder.add(1, &high, Layer::TOP);
+            let (below, above) = ladder.rungs().split_at(below);
+            assert_eq!(above.len(), rungs.min(tids.len()));
+            for pair in ladder.rungs().windows(2) {
+                assert!(pair[0].bitrate < pair[1].bitrate);
+            }
+            if let (Some(below), Some(above)) = (below.last(), above.last()) {
+                assert!(
+                    above.bitrate < below.bitrate + below.bitrate / 8,
+                    "{above:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_paused_encoding_is_a_rung_even_if_those_below_have_grown() {
     let begin = Instant::now();
     let meter = |len: usize| {
@@ -103,14 +138,14 @@ fn a_paused_encoding_is_a_rung_even_if_those_below_have_grown() {
         }
         meter
     };
-    let (low, mut high) = (meter(1_000), meter(500));
+    let (low, mut high) = (meter(1_000), meter(250));
     let rungs = |high: &LayerMeter| {
         let mut ladder = Ladder::default();
         ladder.add(0, &low, Layer::TOP);
         ladder.add(1, high, Layer::TOP);
         ladder.rungs().to_vec()
     };
-    assert_eq!(rungs(&high).len(), 1, "it is measured: not worth it");
+    assert_eq!(rungs(&high).len(), 1, "starved");
     high.pause();
     let both = rungs(&high);
     assert_eq!(both.len(), 2);
