@@ -47,6 +47,13 @@ impl Meeting {
         Self::heeding(encodings, 1)
     }
 
+    /// So does this one, but for a frame a second.
+    fn resting(encodings: &'static [EncodingConfig]) -> Self {
+        let mut meeting = Self::new(encodings, 1);
+        meeting.world.rest(meeting.publisher);
+        meeting
+    }
+
     fn viewer(&mut self, down: LinkConfig) -> ClientId {
         self.viewer_at(0, down)
     }
@@ -133,8 +140,13 @@ impl Meeting {
 
 #[test]
 fn alone_only_sound_is_sent_and_who_comes_sees_a_picture_as_soon_as_ever() {
-    for encodings in [SINGLE, SIMULCAST3] {
-        let mut alone = Meeting::of(encodings);
+    let meetings = [
+        (SINGLE, Meeting::of(SINGLE)),
+        (SIMULCAST3, Meeting::of(SIMULCAST3)),
+        (SINGLE, Meeting::resting(SINGLE)),
+        (SIMULCAST3, Meeting::resting(SIMULCAST3)),
+    ];
+    for (encodings, mut alone) in meetings {
         alone.run(8);
         assert!(alone.rate() > 1_000_000, "it begins with all");
         alone.run(12);

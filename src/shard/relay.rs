@@ -165,7 +165,7 @@ impl Shard {
                 self.tell(home, peer, RelayMessage::Keyframe { track });
             }
             None => {
-                let at = begins(now, up_track.layers());
+                let at = begins(now, up_track);
                 up_track.request_keyframe(at);
                 self.schedule(Place::Up(index));
             }

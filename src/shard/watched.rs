@@ -11,7 +11,7 @@ use super::message::{Event, PeerId, RelayMessage, ShardId};
 use super::peer::{DownPeer, Place, UpPeer};
 use crate::media::Kind;
 use crate::media::down::choice::bit;
-use crate::media::layer::LayerMeter;
+use crate::media::up::UpTrack;
 use slab::Slab;
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,9 @@ const EXPECTED: Duration = Duration::from_secs(4);
 const BEGINS: Duration = Duration::from_millis(600);
 
 /// When to ask for a keyframe of a track that may only be about to come.
-pub(super) fn begins(now: Instant, layers: &LayerMeter) -> Instant {
-    if layers.is_expected() {
+pub(super) fn begins(now: Instant, track: &UpTrack) -> Instant {
+    let is_quiet = |at: Instant| now.saturating_duration_since(at) >= QUIET;
+    if track.layers().is_expected() && track.last_arrival().is_none_or(is_quiet) {
         now + BEGINS
     } else {
         now
@@ -169,7 +170,8 @@ impl UpPeer {
                 own.resumed = Some(now);
                 track.layers_mut().resume();
                 if self.home.is_none() {
-                    track.request_keyframe(now + BEGINS);
+                    let begins = begins(now, track);
+                    track.request_keyframe(begins);
                 }
             } else {
                 own.paused = Some(now);

@@ -106,6 +106,17 @@ impl World {
         }
     }
 
+    /// The same, and it does as the web client: where nothing is watched, its smallest encoding goes
+    /// on at a frame a second.
+    pub fn rest(&mut self, client: ClientId) {
+        if let Some(node) = self.clients.get_mut(&client)
+            && let Media::Publish(publisher) = &mut node.client.media
+        {
+            publisher.rest();
+        }
+        self.heed(client);
+    }
+
     /// A publisher is told what nobody watches.
     pub(super) fn pause_unwatched(&mut self, peer: PeerId, tracks: u64) {
         let mut clients = self.clients.values_mut();

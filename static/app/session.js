@@ -90,7 +90,7 @@ export class Session extends Emitter {
         this.leaving = false;
         this.setState('joining');
         sc.reconnect = true;
-        sc.features = ['lobby', 'ban', 'speakers', 'window'];
+        sc.features = ['lobby', 'ban', 'speakers', 'window', 'encodings'];
         let withToken = false;
 
         sc.onconnected = async () => {

@@ -4,6 +4,8 @@
 
 /** The rate of the small picture, bit/s: so much a receiver of `video-low` is promised. */
 const LOW = 100_000;
+/** An encoding that rests is bound by this. */
+const REST = {maxBitrate: 30_000, maxFramerate: 1};
 /** A browser that refuses, perhaps as it is negotiating, is asked again after this, ms … */
 const RETRY = 500;
 /** … and so many times, each after twice as long. */
@@ -12,6 +14,11 @@ const RETRIES = 6;
 /** The last change of a sender's parameters: the next has to begin with what that one left.
  * @type {WeakMap<RTCRtpSender, Promise<void>>} */
 const changes = new WeakMap();
+
+/** @typedef {Pick<RTCRtpEncodingParameters, 'maxBitrate' | 'maxFramerate'>} Bounds */
+
+/** How what rests is bound otherwise. @type {WeakMap<RTCRtpSender, Bounds>} */
+const bounds = new WeakMap();
 
 /**
  * Changes the parameters of a sender, after all changes before.
@@ -58,6 +65,10 @@ export function bound(sender, bitrate) {
         const largest = encodings?.[0];
         if (sender.track?.kind !== 'video' || !largest)
             return false;
+        if (isResting(largest)) {
+            bounds.set(sender, {...boundsOf(sender, largest), maxBitrate: bitrate || undefined});
+            return false;
+        }
         if (bitrate > 0)
             largest.maxBitrate = bitrate;
         else
@@ -94,7 +105,7 @@ export class Watched {
         try {
             await Promise.all(this.pc.getTransceivers().map(({mid, sender}) => {
                 const own = told.filter((one) => one.mid === mid);
-                return own.length > 0 ? change(sender, ({encodings}) => activate(encodings, own))
+                return own.length > 0 ? change(sender, ({encodings}) => activate(sender, encodings, own))
                     : undefined;
             }));
         } catch (error) {
@@ -119,22 +130,54 @@ export class Watched {
 }
 
 /**
- * @param {RTCRtpEncodingParameters[] | undefined} encodings Those of a sender: changed in place.
+ * Where nothing is watched, the smallest encoding rests: a browser that sends no pictures at all
+ * forgets what its path carries, and takes half a minute to find out again.
+ *
+ * @param {RTCRtpSender} sender
+ * @param {RTCRtpEncodingParameters[] | undefined} encodings Its own: changed in place.
  * @param {WatchedEncoding[]} told Of the same section.
  * @returns {boolean} Some are different now.
  */
-export function activate(encodings, told) {
-    let changed = false;
-    for (const encoding of encodings ?? []) {
+function activate(sender, encodings = [], told) {
+    const watched = encodings.filter((encoding) => {
         // The only one has no rid on the wire, whatever the browser calls it.
-        const one = told.find(({rid}) => rid === undefined ? encodings?.length === 1
+        const one = told.find(({rid}) => rid === undefined ? encodings.length === 1
             : rid === encoding.rid);
-        if (one && one.active !== (encoding.active ?? true)) {
-            encoding.active = one.active;
-            changed = true;
+        return one?.active ?? encoding.active ?? true;
+    });
+    const [smallest] = [...encodings].sort((a, b) =>
+        (b.scaleResolutionDownBy ?? 1) - (a.scaleResolutionDownBy ?? 1));
+    let changed = false;
+    for (const encoding of encodings) {
+        const rests = watched.length === 0 && encoding === smallest;
+        const active = rests || watched.includes(encoding);
+        changed ||= active !== (encoding.active ?? true) || rests !== isResting(encoding);
+        encoding.active = active;
+        if (rests && !isResting(encoding)) {
+            const {maxBitrate, maxFramerate} = encoding;
+            bounds.set(sender, {maxBitrate, maxFramerate});
+            encoding.maxBitrate = Math.min(maxBitrate ?? REST.maxBitrate, REST.maxBitrate);
+            encoding.maxFramerate = REST.maxFramerate;
+        } else if (!rests) {
+            Object.assign(encoding, boundsOf(sender, encoding));
         }
     }
     return changed;
+}
+
+/** @param {RTCRtpEncodingParameters} encoding */
+const isResting = (encoding) => encoding.maxFramerate === REST.maxFramerate;
+
+/**
+ * How an encoding is bound while it is watched.
+ *
+ * @param {RTCRtpSender} sender
+ * @param {RTCRtpEncodingParameters} encoding
+ * @returns {Bounds}
+ */
+function boundsOf(sender, encoding) {
+    const {maxBitrate, maxFramerate} = isResting(encoding) ? bounds.get(sender) ?? {} : encoding;
+    return {maxBitrate, maxFramerate};
 }
 
 /**
@@ -145,9 +188,13 @@ export function activate(encodings, told) {
  */
 export function kept(sender) {
     const sendEncodings = (sender.getParameters().encodings ?? [])
-        .map(({rid, maxBitrate, scaleResolutionDownBy}) => ({
-            ...rid && {rid}, ...maxBitrate && {maxBitrate},
-            ...scaleResolutionDownBy && {scaleResolutionDownBy},
-        }));
+        .map((encoding) => {
+            const {rid, scaleResolutionDownBy} = encoding;
+            const {maxBitrate, maxFramerate} = boundsOf(sender, encoding);
+            return {
+                ...rid && {rid}, ...maxBitrate && {maxBitrate}, ...maxFramerate && {maxFramerate},
+                ...scaleResolutionDownBy && {scaleResolutionDownBy},
+            };
+        });
     return sender.track?.kind === 'video' && sendEncodings.length > 0 ? {sendEncodings} : {};
 }

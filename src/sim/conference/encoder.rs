@@ -10,6 +10,8 @@ const MIN_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
 pub(super) const FRAME_RATE: u64 = 30;
 /// The most bytes that one frame is pressed into, and the fewest.
 const MIN_FRAME: u64 = 120;
+/// What an encoding that rests spends at most, bit/s.
+const RESTING_RATE: u64 = 30_000;
 
 /// One quality of the source, in bit/s. An encoder switches it off below `min`, and gives it no
 /// more than `target` while higher ones have less than theirs.
@@ -89,6 +91,8 @@ pub(super) struct Encoder {
     debt: i64,
     keyframe_wanted: bool,
     last_keyframe: Option<Instant>,
+    /// It sends a frame a second; when it sent the last.
+    rests: Option<Instant>,
     pub(super) keyframes: u64,
 }
 
@@ -114,12 +118,21 @@ impl Encoder {
             debt: 0,
             keyframe_wanted: true,
             last_keyframe: None,
+            rests: None,
             keyframes: 0,
         }
     }
 
     pub(super) fn rate(&self) -> u64 {
-        self.rate
+        match self.rests {
+            Some(_) => self.rate.min(RESTING_RATE),
+            None => self.rate,
+        }
+    }
+
+    /// From now on it sends a frame a second, or all again.
+    pub(super) fn rest(&mut self, now: Instant, rests: bool) {
+        self.rests = rests.then(|| self.rests.unwrap_or(now));
     }
 
     /// What it is to spend. An encoding that was off begins with a keyframe.
@@ -169,8 +182,17 @@ impl Encoder {
         if self.rate == 0 {
             return None;
         }
+        if let Some(last) = &mut self.rests {
+            if now.saturating_duration_since(*last) < Duration::from_secs(1) {
+                return None;
+            }
+            *last = now;
+        }
+        let usual = match self.rests {
+            Some(_) => self.rate() / 8,
+            None => self.rate / 8 / FRAME_RATE,
+        };
         self.choose_size(now);
-        let usual = self.rate / 8 / FRAME_RATE;
         let old = self
             .last_keyframe
             .is_none_or(|last| now.saturating_duration_since(last) >= MIN_KEYFRAME_INTERVAL);

@@ -111,6 +111,8 @@ pub(in crate::sim) struct Publisher {
     encoders: Vec<Encoder>,
     /// Which encodings are wanted, lowest first.
     wanted: Vec<bool>,
+    /// Where none is, it does not stop the smallest quite.
+    rests: bool,
     rate: SendRate,
     queue: VecDeque<Queued>,
     /// The transport-wide number of the next packet.
@@ -180,6 +182,7 @@ impl Publisher {
             random,
             streams,
             wanted: vec![true; encoders.len()],
+            rests: false,
             encoders,
             rate: SendRate::new(max + AUDIO_RATE),
             queue: VecDeque::new(),
@@ -321,6 +324,12 @@ impl Publisher {
         }
     }
 
+    /// Where nothing is watched, its smallest encoding goes on at a frame a second, as the web
+    /// client has it.
+    pub(in crate::sim) fn rest(&mut self) {
+        self.rests = true;
+    }
+
     /// Which encodings are wanted, lowest first.
     pub(in crate::sim) fn wanted(&self) -> &[bool] {
         &self.wanted
@@ -350,11 +359,15 @@ impl Publisher {
         while self.next_rate <= now {
             self.next_rate += RATE_INTERVAL;
             let rate = self.rate.rate();
-            allocate(
-                &mut self.encoders,
-                rate.saturating_sub(AUDIO_RATE),
-                &self.wanted,
-            );
+            let rests = self.rests && self.wanted.iter().all(|wanted| !wanted);
+            let mut wanted = self.wanted.clone();
+            if let (Some(smallest), Some(wanted)) = (self.encoders.first_mut(), wanted.first_mut())
+            {
+                smallest.rest(now, rests);
+                *wanted |= rests;
+            }
+            let left = rate.saturating_sub(AUDIO_RATE);
+            allocate(&mut self.encoders, left, &wanted);
             let sent = self.encoders.iter().map(Encoder::rate).sum::<u64>();
             self.report.rates.push(sent + AUDIO_RATE);
             let sent = (sent + AUDIO_RATE) as f64;

@@ -1,7 +1,63 @@
 /** Publishing and watching on the library alone: what tests need of a page. */
 
+import {launch, newPage} from './browsers.js';
+import {Server} from './server.js';
+
+/** @import {Browser, Page} from 'puppeteer-core' */
+
+/** Pictures 960, 480 and 240 wide. @type {RTCRtpEncodingParameters[]} */
+export const SIMULCAST = [
+    {rid: 'f', maxBitrate: 500_000},
+    {rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 200_000},
+    {rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 80_000},
+];
+
+/** A server, and both browsers. */
+export class Watching {
+    /** @private @type {Server | undefined} */
+    server;
+    /** @private @type {Map<string, Browser>} */
+    browsers = new Map();
+
+    /**
+     * @param {Record<string, object>} groups
+     * @param {string[]} [flags] Of Chromium.
+     */
+    async start(groups, flags) {
+        this.server = await Server.start(groups);
+        for (const name of /** @type {const} */ (['chromium', 'firefox']))
+            this.browsers.set(name, await launch(name, flags));
+    }
+
+    async stop() {
+        for (const browser of this.browsers.values())
+            await browser.close();
+        await this.server?.stop();
+    }
+
+    /** @param {string} browser Its name. @returns {Promise<Page>} A page with the {@link tools}. */
+    async open(browser) {
+        const {page} = await newPage(/** @type {Browser} */ (this.browsers.get(browser)));
+        await page.goto(`${this.server?.url}/`);
+        await page.evaluate(tools);
+        return page;
+    }
+}
+
+/**
+ * Asks a page for one of its {@link tools}.
+ *
+ * @param {Page} page
+ * @param {string} tool
+ * @param {any[]} given
+ * @returns {Promise<any>}
+ */
+export function ask(page, tool, ...given) {
+    return page.evaluate((name, all) => /** @type {any} */ (window).tools[name](...all), tool, given);
+}
+
 /** Runs in the page: leaves what it makes in `window.tools`. */
-export function tools() {
+function tools() {
     /** @type {any} */
     const w = window;
     /** @type {any} */
@@ -70,12 +126,6 @@ export function tools() {
                 hum.start();
                 stream.addTrack(sound.stream.getAudioTracks()[0]);
             }
-        },
-        /** Which encodings are active, by rid; the only one is called `one`. */
-        active() {
-            const sender = stream.pc.getSenders().find((/** @type {any} */ s) => s.track?.kind === 'video');
-            return sender.getParameters().encodings.filter((/** @type {any} */ e) => e.active !== false)
-                .map((/** @type {any} */ e) => e.rid ?? 'one').sort().join(' ');
         },
         /** Frames sent so far of each encoding, and packets of sound. */
         async sent() {
