@@ -206,6 +206,52 @@ fn what_waits_for_a_path_and_what_is_tried_on_it_is_counted() {
     assert!(gone.delayed >= full.delayed, "it stays counted");
 }
 
+#[test]
+fn what_is_paused_is_said_of_both_ends() {
+    let mut world = world(23);
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let config = PublisherConfig {
+        encodings: SIMULCAST3,
+        temporal: false,
+    };
+    let publisher = world.broadcast(host, 0, config).unwrap();
+    world.heed(publisher);
+    let run = |world: &mut World, seconds: u64| {
+        world.run_for(secs(seconds)).unwrap();
+        let streams = world.shard_stats(0).streams;
+        let paused = |up: bool| -> Vec<bool> {
+            let streams = streams.iter().filter(|stream| stream.up == up);
+            let tracks = streams.flat_map(|stream| &stream.tracks);
+            tracks.map(|track| track.paused).collect()
+        };
+        (paused(true), paused(false))
+    };
+    // Sound, and three encodings: nobody is there to be told that they are paused.
+    assert_eq!(run(&mut world, 5).0, [false; 4]);
+    assert_eq!(run(&mut world, 15).0, [false, true, true, true]);
+    // Who comes is sent pictures, until its path has hardly room for sound.
+    let watcher = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let view = world
+        .watch(watcher, publisher, ViewerConfig::default())
+        .unwrap();
+    assert_eq!(run(&mut world, 10), (vec![false; 4], vec![false; 2]));
+    let narrow = LinkConfig {
+        rate: Some(60_000),
+        queue_bytes: Some(20_000),
+        ..LinkConfig::GOOD
+    };
+    world.set_links(watcher, LinkConfig::GOOD, narrow);
+    let (up, down) = run(&mut world, 15);
+    assert_eq!(down, [false, true], "sound goes on");
+    assert!(!up[0] && !up[1], "what may be carried again is at hand");
+    let shown = world.viewed(view).unwrap().shown.len();
+    assert_eq!(run(&mut world, 2).1, [false, true]);
+    assert_eq!(world.viewed(view).unwrap().shown.len(), shown);
+    world.set_links(watcher, LinkConfig::GOOD, LinkConfig::GOOD);
+    assert_eq!(run(&mut world, 30).1, [false; 2]);
+    assert!(world.viewed(view).unwrap().shown.len() > shown);
+}
+
 fn now_of(world: &mut World) -> PathFigures {
     world.shard_mut(0).unwrap().figures().paths
 }

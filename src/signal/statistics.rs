@@ -1,4 +1,8 @@
-//! What Galène's page of statistics shows: every client, what it sends and what it receives.
+//! What Galène's page of statistics shows: every client, what it sends and what it receives; and
+//! what of that is paused.
+
+#[cfg(test)]
+mod tests;
 
 use super::state::State;
 use crate::shard::{PeerId, StreamStats, TrackStats};
@@ -45,6 +49,11 @@ pub struct StreamStatistics<Track> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpTrackStatistics {
+    /// Of an encoding: its rid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rid: Option<String>,
+    /// Its publisher was told not to send it, as nobody watches it.
+    pub paused: bool,
     /// bit/s
     pub bitrate: u64,
     /// The most that its publisher was asked for, bit/s; 0 for no limit.
@@ -59,6 +68,8 @@ pub struct UpTrackStatistics {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DownTrackStatistics {
+    /// The receiver's path does not carry it.
+    pub paused: bool,
     /// bit/s
     pub bitrate: u64,
     /// What the receiver's path is taken to carry, for all that it receives, bit/s; 0 if that is
@@ -87,6 +98,8 @@ fn milliseconds(duration: Duration) -> f64 {
 
 fn up_track(track: &TrackStats) -> UpTrackStatistics {
     UpTrackStatistics {
+        rid: track.rid.clone(),
+        paused: track.paused,
         bitrate: track.bitrate,
         max_bitrate: 0,
         loss: track.loss,
@@ -96,6 +109,7 @@ fn up_track(track: &TrackStats) -> UpTrackStatistics {
 
 fn down_track(track: &TrackStats, stream: &StreamStats) -> DownTrackStatistics {
     DownTrackStatistics {
+        paused: track.paused,
         bitrate: track.bitrate,
         max_bitrate: stream.estimate.or(stream.remb).unwrap_or(0),
         loss: track.loss,

@@ -115,6 +115,7 @@ async fn figures_name_groups_and_clients() {
         for figure in ["bitrate", "maxBitrate", "loss", "jitter"] {
             assert!(track[figure].is_number(), "{figure} in {track}");
         }
+        assert_eq!(track["paused"], false, "{track}");
     }
     assert_eq!(up[0]["tracks"].as_array().map(Vec::len), Some(2), "{up}");
 }
