@@ -232,7 +232,7 @@ fn what_no_path_carries_is_not_sent_and_comes_back_with_the_bandwidth() {
             },
             Step {
                 at: Duration::from_secs(20),
-                rate: 350_000,
+                rate: 250_000,
                 delay: Duration::from_millis(20),
             },
             Step {

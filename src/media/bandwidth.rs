@@ -8,6 +8,7 @@
 
 mod detector;
 mod estimate;
+mod hold;
 mod loss;
 mod probe;
 #[cfg(test)]
@@ -17,5 +18,6 @@ mod trend;
 
 pub use detector::{Acked, Detector, Reading};
 pub use estimate::{Estimate, FLOOR};
+pub use hold::{Flight, Hold};
 pub use probe::{Cluster, Probe, ProbeResult, Schedule};
 pub use trend::Usage;

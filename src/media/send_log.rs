@@ -1,7 +1,7 @@
 //! When each packet of a peer connection was sent, so that transport-wide feedback can be
 //! understood (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
-use super::bandwidth::Acked;
+use super::bandwidth::{Acked, Flight};
 use super::feedback::{Arrivals, REFERENCE_TICKS, TICK_MICROS};
 use super::seq::extend;
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub struct SendFigures {
 pub struct SendLog {
     start: Instant,
     next: u64,
+    /// The last packet of which it is known that it arrived.
+    arrived: Option<u64>,
     ring: Box<[Sent]>,
     /// The reference time of the last feedback, without its wraps.
     reference: Option<u64>,
@@ -65,6 +67,7 @@ impl SendLog {
         Self {
             start: now,
             next: 0,
+            arrived: None,
             ring: vec![nothing; REMEMBERED].into(),
             reference: None,
             figures: SendFigures::default(),
@@ -119,6 +122,7 @@ impl SendLog {
                 (Fate::Arrived, _) | (Fate::Missing, None) => return None,
                 (_, Some(_)) => {
                     entry.fate = Fate::Arrived;
+                    self.arrived = self.arrived.max(Some(number));
                     self.figures.acked += 1;
                     self.figures.acked_bytes += u64::from(entry.size);
                 }
@@ -136,6 +140,24 @@ impl SendLog {
                 }),
                 size: entry.size.into(),
             })
+        })
+    }
+
+    /// What was sent after the last packet of which it is known that it arrived. `None` if none
+    /// is known, or it is forgotten. Looks at each: not to be asked for every packet.
+    pub fn flight(&self, now: Instant) -> Option<Flight> {
+        let arrived = self.arrived?;
+        if arrived + REMEMBERED as u64 <= self.next {
+            return None;
+        }
+        let entry = |number: u64| self.ring.get(number as usize % REMEMBERED);
+        let bytes = (arrived + 1..self.next)
+            .filter_map(entry)
+            .map(|sent| u64::from(sent.size));
+        let age = self.clock(now).wrapping_sub(entry(arrived)?.at);
+        Some(Flight {
+            bytes: bytes.sum(),
+            age: Duration::from_micros(age.into()),
         })
     }
 

@@ -223,6 +223,13 @@ impl Allocator {
         &self.strict
     }
 
+    /// Nothing of all of them for a moment.
+    pub(super) fn hold(&mut self, demands: &[Demand]) -> &[Option<usize>] {
+        self.strict.clear();
+        self.strict.resize(demands.len(), None);
+        &self.strict
+    }
+
     fn may_climb(&mut self, now: Instant, falls: bool, wishes: bool) -> bool {
         let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         if falls {

@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::peer::{DownPeer, UpPeer};
 use super::release::Cluster;
 use crate::media::Kind;
-use crate::media::bandwidth::{Detector, Estimate, Reading, Schedule};
+use crate::media::bandwidth::{Detector, Estimate, Flight, Hold, Reading, Schedule};
 use crate::media::down::choice::Allotted;
 use ahash::RandomState;
 use slab::Slab;
@@ -38,6 +38,9 @@ pub(crate) struct Client {
     pub(crate) estimate: Estimate,
     pub(crate) schedule: Schedule,
     pub(crate) pace: Pace,
+    hold: Hold,
+    /// Its pictures go on after having been held back.
+    resumes: bool,
     /// What is being tried.
     pub(super) probe: Option<Cluster>,
     /// What it would be sent if its path carried all, bit/s.
@@ -78,6 +81,8 @@ impl Clients {
             estimate: Estimate::new(),
             schedule: Schedule::default(),
             pace: Pace::new(now),
+            hold: Hold::default(),
+            resumes: false,
             probe: None,
             wanted: 0,
             allocator: Allocator::default(),
@@ -141,6 +146,7 @@ impl Client {
         self.read = Some(now);
         let mut reading = Reading::default();
         let mut rtt = None;
+        let (mut queue, mut grows) = (Duration::ZERO, false);
         let before = self.estimate.bitrate();
         for down in &self.downs {
             let Some(down) = downs.get_mut(*down as usize) else {
@@ -149,14 +155,41 @@ impl Client {
             rtt = rtt.max(down.peer.rtt);
             if let Some(detector) = &mut down.detector {
                 reading.add(now, detector);
+                queue = queue.max(detector.latest_queue());
+                grows |= detector.is_steep();
             }
         }
         self.estimate
             .update(now, &reading, rtt.unwrap_or(UNKNOWN_RTT));
+        if grows || self.hold.is_on() {
+            self.hold(now, (queue, grows), downs);
+        }
         let fell = |before: u64| self.estimate.bitrate() < Some(before - before / 20);
         if before.is_some_and(fell) {
             self.schedule.congested(now);
             self.next_allocation = None;
+        }
+    }
+
+    /// Sends no pictures while they would only wait in the path's queue.
+    fn hold(&mut self, now: Instant, queue: (Duration, bool), downs: &Slab<DownPeer>) {
+        let flights = self.downs.iter().filter_map(|down| {
+            let log = downs.get(*down as usize)?.send_log.as_ref()?;
+            log.flight(now)
+        });
+        let (Some(flight), Some(bitrate)) = (flights.reduce(Flight::and), self.estimate.bitrate())
+        else {
+            return;
+        };
+        let before = self.hold.is_on();
+        self.hold.update(now, queue, flight, bitrate);
+        let changes = before != self.hold.is_on();
+        if changes {
+            self.resumes |= before;
+            self.next_allocation = None;
+        }
+        if (changes && before) || self.hold.is_seen(now, flight) {
+            self.estimate.hold(now);
         }
     }
 
@@ -197,6 +230,7 @@ impl Client {
                     Allotted::Nothing => (false, None),
                     Allotted::UpTo(layer) => (false, ladder.place_of(layer)),
                 };
+                demand.is_new |= self.resumes;
                 self.wanted += demand.most();
                 self.demands.push(demand);
                 self.places.push((*index, at as u16));
@@ -339,7 +373,12 @@ impl Shard {
             floor: floor.saturating_sub(sound),
             is_congested: client.estimate.is_congested(),
         };
-        let decided = client.allocator.decide(now, &budget, &client.demands);
+        let decided = if client.hold.is_on() {
+            client.allocator.hold(&client.demands)
+        } else {
+            client.resumes = false;
+            client.allocator.decide(now, &budget, &client.demands)
+        };
         let equal = budget.carried / (client.demands.len().max(1) as u64);
         let (mut all, mut starved) = (true, false);
         for ((rung, demand), (down, at)) in decided.iter().zip(&client.demands).zip(&client.places)
@@ -415,14 +454,22 @@ impl Shard {
 
     /// A track was given more or less than it had.
     fn apply(&mut self, now: Instant, index: u32, at: u16) {
-        let down = self.downs.get_mut(index as usize);
-        let Some(track) = down.and_then(|down| down.tracks.get_mut(usize::from(at))) else {
+        let Some(down) = self.downs.get_mut(index as usize) else {
+            return;
+        };
+        let Some(track) = down.tracks.get_mut(usize::from(at)) else {
             return;
         };
         if !track.take_changed() {
             return;
         }
-        if track.is_waiting() {
+        if track.is_paused() {
+            // It would be sent behind the keyframe that comes next.
+            let place = down.client;
+            if let Some(client) = self.clients.get_mut(place) {
+                self.flush.paths.given_up += client.pace.forget(index, Some(at));
+            }
+        } else if track.is_waiting() {
             self.begin_track(now, index, at);
         } else {
             self.choose_for(now, index);

@@ -223,7 +223,7 @@ impl Shard {
             // A path that is full takes longer still for what nobody waits for any more.
             let is_paced = down.is_paced && track.codec().kind() == Kind::Video;
             let gate = self.clients.get_mut(down.client).filter(|_| is_paced);
-            if gate.is_some() && track.source() != Some(encoding) {
+            if gate.is_some() && (track.source() != Some(encoding) || track.is_paused()) {
                 self.drops.count(Drop::Outdated);
                 continue;
             }

@@ -1,5 +1,6 @@
 //! One peer connection's part: groups of packets, their delays, and what of them arrived.
 
+use super::loss::Losses;
 use super::probe::{Probe, ProbeResult};
 use super::throughput::Throughput;
 use super::trend::{Trend, Usage};
@@ -17,6 +18,10 @@ const BASE_PERIOD: f64 = 15_000.0;
 /// before a line through them does.
 const EVIDENT: f64 = 80.0;
 const EVIDENT_RISE: f64 = 15.0;
+/// … and so do packets each of which waited longer than the one before, by more than half of the
+/// time between their arrivals: the path carries less than half of what is sent.
+const STEEP: f64 = 0.5;
+const STEEP_PACKETS: u32 = 3;
 /// Feedback older than this says nothing of now.
 const AGE: Duration = Duration::from_millis(1_000);
 /// The window of what arrives, in ms, and a shorter one for when it has just become less.
@@ -52,6 +57,37 @@ struct Base {
     before: f64,
 }
 
+/// Packets each of which waited longer than the one before, all in ms.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rise {
+    count: u32,
+    /// How long the first waited, and when it arrived.
+    first: f64,
+    since: f64,
+    /// The last of all.
+    last: f64,
+    at: f64,
+}
+
+impl Rise {
+    fn add(&mut self, arrived: f64, wait: f64) {
+        if self.count > 0 && wait > self.last {
+            self.count += 1;
+        } else {
+            (self.count, self.first, self.since) = (1, wait, arrived);
+        }
+        (self.last, self.at) = (wait, arrived);
+    }
+
+    fn is_steep(&self) -> bool {
+        let growth = self.last - self.first;
+        self.count >= STEEP_PACKETS
+            && self.last > EVIDENT
+            && growth > EVIDENT / 2.0
+            && growth > (self.at - self.since) * STEEP
+    }
+}
+
 /// What one peer connection's packets say of the path.
 #[derive(Debug, Clone)]
 pub struct Detector {
@@ -62,13 +98,13 @@ pub struct Detector {
     throughput: Throughput,
     base: Option<Base>,
     delay: f64,
+    rise: Rise,
     /// How long the last two groups waited, in ms.
     waits: [f64; 2],
     /// … at least, at the last feedback.
     waited: f64,
     rising: bool,
-    lost: u32,
-    total: u32,
+    losses: Losses,
     heard: Option<Instant>,
     probe: Option<Probe>,
 }
@@ -85,11 +121,11 @@ impl Detector {
             throughput: Throughput::new(),
             base: None,
             delay: 0.0,
+            rise: Rise::default(),
             waits: [0.0; 2],
             waited: 0.0,
             rising: false,
-            lost: 0,
-            total: 0,
+            losses: Losses::default(),
             heard: None,
             probe: None,
         }
@@ -100,13 +136,12 @@ impl Detector {
         let mut any = false;
         for packet in packets {
             any = true;
-            self.total = self.total.saturating_add(1);
+            self.losses.packet(packet.arrived.is_none());
             if let Some(probe) = &mut self.probe {
                 probe.acked(&packet);
             }
-            match packet.arrived {
-                None => self.lost = self.lost.saturating_add(1),
-                Some(arrived) => self.arrived(&packet, arrived),
+            if let Some(arrived) = packet.arrived {
+                self.arrived(&packet, arrived);
             }
         }
         if any {
@@ -114,6 +149,10 @@ impl Detector {
             let waited = self.waits[0].min(self.waits[1]);
             self.rising = waited > EVIDENT && waited > self.waited + EVIDENT_RISE;
             self.waited = waited;
+            if self.rise.is_steep() {
+                self.rising = true;
+                self.delay = self.delay.max(self.rise.last);
+            }
         }
     }
 
@@ -122,7 +161,8 @@ impl Detector {
         let sent = packet.sent.saturating_duration_since(self.start);
         let sent = sent.as_secs_f64() * 1_000.0;
         let arrived = arrived.as_secs_f64() * 1_000.0;
-        self.delayed(arrived - sent, sent);
+        let queue = self.delayed(arrived - sent, sent);
+        self.rise.add(arrived, queue);
         let Some(group) = &mut self.group else {
             self.group = Some(Group::new(sent, arrived));
             return;
@@ -154,7 +194,13 @@ impl Detector {
         }
     }
 
-    fn delayed(&mut self, delay: f64, at: f64) {
+    /// Packets wait longer and longer, and have begun to wait for long.
+    pub fn is_steep(&self) -> bool {
+        self.rise.is_steep()
+    }
+
+    /// How long a packet waited, by how long it took.
+    fn delayed(&mut self, delay: f64, at: f64) -> f64 {
         let base = self.base.get_or_insert(Base {
             since: at,
             least: delay,
@@ -169,7 +215,10 @@ impl Detector {
         }
         base.least = base.least.min(delay);
         let queue = (delay - base.lowest()).max(0.0);
-        self.delay += (queue - self.delay) * 0.2;
+        // Whatever else delays packets, it is not the queue that makes one fast.
+        let weight = if queue < self.delay { 0.5 } else { 0.2 };
+        self.delay += (queue - self.delay) * weight;
+        queue
     }
 
     /// What its delays say.
@@ -183,6 +232,11 @@ impl Detector {
     /// How long its packets wait in a queue, beyond the least delay of the last while.
     pub fn queue(&self) -> Duration {
         Duration::from_secs_f64(self.delay / 1_000.0)
+    }
+
+    /// The same of the last packet alone.
+    pub fn latest_queue(&self) -> Duration {
+        Duration::from_secs_f64(self.rise.last / 1_000.0)
     }
 
     /// What is sent from now on is a probe.
@@ -256,10 +310,11 @@ pub struct Reading {
     under: f64,
     /// How much longer packets take than those before them, ms a ms: the worst.
     pub(super) slope: f64,
+    /// One of them sees a queue that grows fast.
+    pub(super) steep: bool,
     /// The longest queue, in ms.
     pub(super) queue: f64,
-    pub(super) lost: u32,
-    pub(super) total: u32,
+    pub(super) losses: Losses,
 }
 
 /// A queue is believed when so much of the traffic sees it.
@@ -268,8 +323,7 @@ const VOTE: f64 = 0.3;
 impl Reading {
     /// Asks a detector, which forgets the losses that it tells.
     pub fn add(&mut self, now: Instant, detector: &mut Detector) {
-        self.lost += std::mem::take(&mut detector.lost);
-        self.total += std::mem::take(&mut detector.total);
+        self.losses.add(detector.losses.take());
         if detector.is_stale(now) {
             return;
         }
@@ -285,6 +339,7 @@ impl Reading {
             Usage::Normal => {}
         }
         self.queue = self.queue.max(detector.delay);
+        self.steep |= detector.is_steep();
     }
 
     /// What they say together. Where one sees a queue and most do not, it is not the path's.

@@ -26,10 +26,14 @@ const UNTRIED: f64 = 1.5;
 const UNTRIED_MORE: f64 = 10_000.0;
 /// Between two steps down, at least.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
+/// A queue shorter than this, in ms, is no reason to send less: a keyframe makes one.
+const SHORT_QUEUE: f64 = 30.0;
 /// A queue longer than this, in ms, is drained by sending less than the path carries.
 const LONG_QUEUE: f64 = 120.0;
 /// The draining of a queue is given up after this.
 const MAX_DRAIN: Duration = Duration::from_secs(5);
+/// What arrives is told of so late at most, or has been counted so long.
+const AFTERMATH: Duration = Duration::from_millis(1_000);
 /// Feedback of the transport rules out REMB for so long.
 const FALL_BACK: Duration = Duration::from_secs(3);
 
@@ -54,6 +58,8 @@ pub struct Estimate {
     acked: f64,
     queue: f64,
     draining: bool,
+    /// Until then, what arrives is little because little was sent.
+    held: Option<Instant>,
     remb: Option<u64>,
 }
 
@@ -76,6 +82,7 @@ impl Estimate {
             acked: 0.0,
             queue: 0.0,
             draining: false,
+            held: None,
             remb: None,
         }
     }
@@ -155,6 +162,12 @@ impl Estimate {
         }
     }
 
+    /// Nearly nothing is sent, so that a queue drains: what arrives says nothing of what the path
+    /// carries.
+    pub fn hold(&mut self, now: Instant) {
+        self.held = Some(now + AFTERMATH);
+    }
+
     /// Feedback of the transport came, and this is what the client's detectors say now.
     pub fn update(&mut self, now: Instant, reading: &Reading, rtt: Duration) {
         let elapsed = self
@@ -164,9 +177,10 @@ impl Estimate {
         self.updated = Some(now);
         self.acked = reading.acked;
         self.queue = reading.queue;
-        self.loss
-            .feedback(now, reading.lost, reading.total, reading.acked);
+        self.loss.feedback(now, reading.losses, reading.acked);
         match reading.usage() {
+            Usage::Over if !reading.steep && self.held.is_some_and(|until| now < until) => {}
+            Usage::Over if reading.queue < SHORT_QUEUE => {}
             Usage::Over => self.decrease(now, reading, rtt),
             Usage::Under => {}
             Usage::Normal => self.increase(elapsed, reading, rtt),

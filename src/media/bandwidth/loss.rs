@@ -1,6 +1,10 @@
 //! A bound for paths whose queues are too short to be seen: losses that have to do with the rate.
 //! Radio loses packets at any rate, and to send less would win nothing. So a loss leads to a
 //! trial: less is sent, and if as much is lost then, the loss belongs to the path.
+//!
+//! A queue that is full loses some packets and takes others, as long as more is sent than it takes.
+//! A radio that is gone for a moment loses all that is sent then, and nothing before and after. So
+//! losses count only where most stretches of packets have lost some of theirs, and not all.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +17,13 @@ const LOW: f64 = 0.03;
 const WINDOW: Duration = Duration::from_millis(1_000);
 const WINDOW_PACKETS: u32 = 40;
 const SEVERE_WINDOW: Duration = Duration::from_millis(150);
-const SEVERE_PACKETS: u32 = 12;
+const SEVERE_PACKETS: u32 = 24;
+/// How many packets make a stretch.
+const STRETCH: u32 = 8;
+/// Of so few stretches it cannot be told how losses are spread.
+const MIN_STRETCHES: u32 = 3;
+/// If more than this is lost for a whole window, it does not matter how.
+const DESPERATE: f64 = 0.6;
 /// No loss that belongs to a path is higher: a path that loses more carries nothing.
 const MAX_INHERENT: f64 = 0.35;
 /// Seconds over which losses are averaged.
@@ -22,6 +32,62 @@ const MEMORY: f64 = 8.0;
 const GROWTH: f64 = 1.15;
 /// A trial whose rate did not change is given up.
 const TRIAL: Duration = Duration::from_secs(2);
+
+/// What was lost of the packets of one peer connection, or of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Losses {
+    lost: u32,
+    total: u32,
+    stretches: u32,
+    /// … that lost some of their packets and not all.
+    mixed: u32,
+    /// The stretch under way.
+    length: u32,
+    gaps: u32,
+}
+
+impl Losses {
+    /// The next packet, in the order in which they were sent.
+    pub(super) fn packet(&mut self, lost: bool) {
+        self.total = self.total.saturating_add(1);
+        self.lost = self.lost.saturating_add(lost.into());
+        self.length += 1;
+        self.gaps += u32::from(lost);
+        if self.length == STRETCH {
+            self.stretches += 1;
+            self.mixed += u32::from(self.gaps > 0 && self.gaps < STRETCH);
+            (self.length, self.gaps) = (0, 0);
+        }
+    }
+
+    /// Takes all but the stretch under way.
+    pub(super) fn take(&mut self) -> Self {
+        let taken = *self;
+        *self = Self {
+            length: self.length,
+            gaps: self.gaps,
+            ..Self::default()
+        };
+        taken
+    }
+
+    /// What others say.
+    pub(super) fn add(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.total += other.total;
+        self.stretches += other.stretches;
+        self.mixed += other.mixed;
+    }
+
+    fn share(&self) -> f64 {
+        f64::from(self.lost) / f64::from(self.total.max(1))
+    }
+
+    /// Packets were lost and arrived all the time, and not now and then.
+    fn are_lasting(&self) -> bool {
+        self.stretches < MIN_STRETCHES || self.mixed * 2 >= self.stretches
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Trial {
@@ -37,8 +103,7 @@ pub(super) struct LossBound {
     inherent: f64,
     /// What is lost on average, over a while.
     mean: f64,
-    lost: u32,
-    total: u32,
+    losses: Losses,
     since: Option<Instant>,
     trial: Option<Trial>,
     share: f64,
@@ -50,8 +115,7 @@ impl LossBound {
             bound: None,
             inherent: 0.0,
             mean: 0.0,
-            lost: 0,
-            total: 0,
+            losses: Losses::default(),
             since: None,
             trial: None,
             share: 0.0,
@@ -73,29 +137,39 @@ impl LossBound {
         self.share
     }
 
-    /// So many packets of so many were lost while `acked` bit/s arrived.
-    pub(super) fn feedback(&mut self, now: Instant, lost: u32, total: u32, acked: f64) {
-        self.lost += lost;
-        self.total += total;
+    /// So much was lost while `acked` bit/s arrived.
+    pub(super) fn feedback(&mut self, now: Instant, losses: Losses, acked: f64) {
+        self.losses.add(losses);
         let since = *self.since.get_or_insert(now);
         let elapsed = now.saturating_duration_since(since);
-        if self.total == 0 {
+        let total = self.losses.total;
+        if total == 0 {
             return;
         }
-        let loss = f64::from(self.lost) / f64::from(self.total);
-        let full = elapsed >= WINDOW && self.total >= WINDOW_PACKETS;
-        let severe = loss > SEVERE && elapsed >= SEVERE_WINDOW && self.total >= SEVERE_PACKETS;
+        let loss = self.losses.share();
+        let lasting = self.losses.are_lasting();
+        let full = elapsed >= WINDOW && total >= WINDOW_PACKETS;
+        let severe =
+            lasting && loss > SEVERE && elapsed >= SEVERE_WINDOW && total >= SEVERE_PACKETS;
         let stale = elapsed >= 2 * WINDOW;
         if !full && !severe && !stale {
             return;
         }
-        (self.lost, self.total, self.since) = (0, 0, Some(now));
+        (self.losses, self.since) = (Losses::default(), Some(now));
         self.share = loss;
         let rate = acked / (1.0 - loss).max(0.05);
-        self.judge(now, loss, rate, acked, elapsed);
+        let lasting = lasting || loss > DESPERATE;
+        self.judge(now, (loss, lasting), rate, acked, elapsed);
     }
 
-    fn judge(&mut self, now: Instant, loss: f64, rate: f64, acked: f64, elapsed: Duration) {
+    fn judge(
+        &mut self,
+        now: Instant,
+        (loss, lasting): (f64, bool),
+        rate: f64,
+        acked: f64,
+        elapsed: Duration,
+    ) {
         if loss < self.inherent {
             self.inherent += (loss - self.inherent) * 0.1;
         }
@@ -118,7 +192,7 @@ impl LossBound {
         // Losses in bursts are now more, now less; what has lasted for long is the path's.
         let excess = loss - self.inherent.max((self.mean * 1.5).min(0.10));
         self.mean += (loss - self.mean) * (elapsed.as_secs_f64() / MEMORY).min(1.0);
-        if excess > HIGH {
+        if excess > HIGH && lasting {
             let arrived = acked * if loss > SEVERE { 0.85 } else { 0.95 };
             self.bound = Some(self.bound.map_or(arrived, |bound| bound.min(arrived)));
             self.trial = Some(Trial {

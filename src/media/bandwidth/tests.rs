@@ -17,6 +17,8 @@ struct Path {
     jitter: f64,
     /// The longest wait in the queue, in ms.
     queue: f64,
+    /// All is lost for so long, in ms, now and then: a tenth of the time in all.
+    outage: f64,
 }
 
 const WIDE: Path = Path {
@@ -24,6 +26,7 @@ const WIDE: Path = Path {
     loss: 0.0,
     jitter: 0.0,
     queue: 300.0,
+    outage: 0.0,
 };
 
 /// A sender that sends what it has as fast as the estimate allows, and the path to its receivers.
@@ -34,6 +37,8 @@ struct Model {
     random: u64,
     busy: Duration,
     last_arrival: Vec<Duration>,
+    /// So long it is still out, in ms.
+    outage: f64,
     credit: f64,
     detectors: Vec<Detector>,
     flight: Vec<Vec<Acked>>,
@@ -58,6 +63,7 @@ impl Model {
             random: 1,
             busy: Duration::ZERO,
             last_arrival: vec![Duration::ZERO; peers],
+            outage: 0.0,
             credit: 0.0,
             detectors: vec![Detector::new(start); peers],
             flight: vec![Vec::new(); peers],
@@ -83,7 +89,7 @@ impl Model {
         let begin = self.busy.max(at);
         let wait = (begin - at).as_secs_f64() * 1_000.0;
         self.longest = self.longest.max(wait);
-        let lost = self.fraction() < self.path.loss;
+        let lost = self.fraction() < self.path.loss || self.outage > 0.0;
         let jitter = self.fraction() * self.path.jitter / 1_000.0;
         let mut arrived = None;
         if wait <= self.path.queue {
@@ -116,6 +122,14 @@ impl Model {
 
     fn step(&mut self, app: f64) {
         self.now += MS;
+        self.outage -= 1.0;
+        let begins = self.path.outage > 0.0
+            && self.outage < 0.0
+            && self.fraction() * self.path.outage * 9.0 < 1.0;
+        if begins {
+            // Now longer, now shorter.
+            self.outage = -self.fraction().max(1e-6).ln() * self.path.outage;
+        }
         let peers = self.detectors.len();
         let rate = app.min(self.estimate.budget().map_or(1e6, |bitrate| bitrate as f64));
         self.credit += rate / 8_000.0;
@@ -218,7 +232,9 @@ fn a_fall_to_a_tenth_is_followed_within_a_second_and_recovered_from_within_ten()
         let mut model = Model::new(WIDE, peers);
         model.run(20.0, 3.5e6);
         model.path.capacity = 3e5;
-        let took = model.until(0.0..4e5, 1.5, 3.5e6);
+        let took = model.until(0.0..1e6, 1.5, 3.5e6);
+        assert!(took < 0.45, "{took} s until the fall was seen");
+        let took = took + model.until(0.0..4e5, 1.5, 3.5e6);
         assert!(took < 1.0, "{took} s until the estimate fell");
         model.run(4.0, 3.5e6);
         model.longest = 0.0;
@@ -239,6 +255,21 @@ fn losses_that_have_nothing_to_do_with_the_rate_do_not_bring_it_down() {
         model.run(20.0, 3e6);
         let sent = model.run(40.0, 3e6);
         assert!(sent > 2.2e6, "{sent} with {loss} lost");
+    }
+}
+
+#[test]
+fn a_radio_that_is_gone_now_and_then_does_not_bring_the_rate_down() {
+    for outage in [20.0, 50.0, 80.0] {
+        let mut model = Model::new(Path { outage, ..WIDE }, 1);
+        model.run(10.0, 3e6);
+        let mut least = f64::MAX;
+        for _ in 0..60 {
+            least = least.min(model.run(1.0, 3e6));
+        }
+        let lost = 1.0 - model.arrived as f64 / model.sent as f64;
+        assert!((0.05..0.15).contains(&lost), "{lost} lost");
+        assert!(least > 2e6, "{least} with {outage} ms at a time");
     }
 }
 
@@ -309,4 +340,39 @@ fn without_feedback_of_the_transport_the_receivers_word_is_taken() {
     );
     estimate.remb(now + Duration::from_secs(10), Some(80_000));
     assert_eq!(estimate.bitrate(), Some(80_000), "it stopped coming");
+}
+
+#[test]
+fn what_would_wait_in_a_long_queue_is_held_back_until_that_is_short() {
+    let start = Instant::now();
+    let mut hold = Hold::default();
+    let at = |ms: u64| start + Duration::from_millis(ms);
+    let ms = Duration::from_millis;
+    let flight = |bytes, age| Flight {
+        bytes,
+        age: ms(age),
+    };
+    // Two Mbit/s over a path that carries as much.
+    hold.update(start, (ms(10), true), flight(20_000, 80), 2_000_000);
+    assert!(!hold.is_on(), "there is no queue");
+    // The path carries 300 kbit/s now, and 30 kB are under way.
+    hold.update(at(100), (ms(200), false), flight(30_000, 250), 300_000);
+    assert!(!hold.is_on(), "it does not grow");
+    hold.update(at(100), (ms(200), true), flight(30_000, 250), 300_000);
+    assert!(hold.is_on());
+    assert!(!hold.is_seen(at(200), flight(25_000, 400)));
+    hold.update(at(300), (ms(400), true), flight(23_000, 500), 300_000);
+    assert!(hold.is_on(), "half a second of it is left");
+    hold.update(at(650), (ms(750), true), flight(10_000, 830), 300_000);
+    assert!(
+        !hold.is_on(),
+        "the rest is gone when something new is there"
+    );
+    hold.update(at(700), (ms(800), true), flight(60_000, 880), 300_000);
+    assert!(!hold.is_on(), "pictures have had a moment only");
+    hold.update(at(2_000), (ms(800), true), flight(600_000, 880), 300_000);
+    assert!(hold.is_on());
+    assert!(hold.is_seen(at(2_500), flight(600_000, 400)));
+    hold.update(at(3_000), (ms(800), true), flight(600_000, 880), 300_000);
+    assert!(!hold.is_on(), "it may be wrong, and is not for ever");
 }

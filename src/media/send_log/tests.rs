@@ -161,3 +161,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_under_way_is_what_was_sent_after_the_last_that_arrived() {
+    let start = Instant::now();
+    let mut log = log_of(start, 10);
+    let now = start + millis(200);
+    assert_eq!(log.flight(now), None, "nothing is known to have arrived");
+    let body = message(0, 7, &[Some(4), None, Some(8), Some(4), None]);
+    assert_eq!(log.feedback(now, &body).count(), 5);
+    let flight = log.flight(now).unwrap();
+    assert_eq!(
+        flight.bytes,
+        (4..10).map(|number| 1_000 + number).sum::<u64>()
+    );
+    assert_eq!(flight.age, millis(170));
+    for _ in 0..2_000 {
+        log.sent(now, 1_000);
+    }
+    assert_eq!(log.flight(now), None, "what arrived is forgotten");
+}

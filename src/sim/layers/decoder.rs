@@ -43,7 +43,7 @@ pub struct LayersReport {
     pub breaks: u64,
     /// Packets of nothing but padding, in the place of such as were left out.
     pub paddings: u64,
-    /// Pictures that have no end, as a keyframe of another encoding came before it.
+    /// Pictures that have no end, as a keyframe came before it.
     pub cut: u64,
     /// The most by which timestamps moved against the time of capture, from one picture to the
     /// next, in µs.
@@ -292,9 +292,9 @@ impl Decoder {
         let (old, new) = (&last.truth, &packet.truth);
         let padded = std::mem::take(&mut self.padded);
         if !last.marker || old.part + 1 != old.parts {
-            // Its last packets did not arrive at the server in time to be given numbers. Decoders
-            // drop such a picture: a keyframe needs none.
-            if !packet.begins() || old.encoding == new.encoding {
+            // Its last packets did not arrive at the server in time to be given numbers, or the path
+            // was found full in its midst. Decoders drop such a picture: a keyframe needs none.
+            if !packet.begins() {
                 return Err(format!("the picture before has no end: {old:?}"));
             }
             self.report.cut += 1;
