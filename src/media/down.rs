@@ -41,6 +41,8 @@ pub struct DownTrack {
     below_goal: Option<Instant>,
     view: View,
     aim: Layer,
+    /// Until then it aims low, as nothing is known of the receiver's path.
+    careful_until: Option<Instant>,
     /// The group's limits leave it out.
     withheld: bool,
     /// The receiver's path does not carry it.
@@ -143,6 +145,7 @@ impl DownTrack {
             below_goal: None,
             view: View::default(),
             aim: Layer::TOP,
+            careful_until: None,
             withheld: false,
             paused: false,
             changed: false,
@@ -191,7 +194,7 @@ impl DownTrack {
             self.wanted = self.encodings.last().copied();
             self.current = None;
             self.paused = false;
-            self.aim = Layer::TOP;
+            self.aim_at_top();
             self.codec = codec;
         }
         self.config.encodings.clear();

@@ -306,6 +306,9 @@ impl Shard {
         ) else {
             return;
         };
+        if is_first {
+            self.begin_within(now, index, track);
+        }
         let Some(up_track) = self.choose_encoding(now, index, track) else {
             return;
         };

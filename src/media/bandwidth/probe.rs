@@ -134,8 +134,8 @@ const SUCCESS_PAUSE: Duration = Duration::from_millis(50);
 const NEEDED: f64 = 1.15;
 /// How much faster than the estimate a probe is.
 const FASTER: f64 = 2.0;
-/// … and than what is wanted.
-const MARGIN: f64 = 1.2;
+/// … and than what is wanted: it must show a little more than that, and shows less than it is.
+const MARGIN: f64 = 1.3;
 /// How long a cluster lasts, if that is enough packets.
 const CLUSTER: f64 = 0.025;
 /// The size of the packets that a cluster is at least a few of.

@@ -13,6 +13,9 @@ const QUIET: Duration = Duration::from_millis(600);
 /// for.
 const SWITCHING_POINT: Duration = Duration::from_secs(2);
 
+/// Of a path of which nothing has been heard for so long, nothing will be.
+const CAREFUL: Duration = Duration::from_secs(2);
+
 /// What costs so many times of what a path carries is not to be had soon. Nearer encodings are not
 /// to be paused for a path: browsers give what is saved to those below, which it then may carry no
 /// more.
@@ -81,6 +84,7 @@ impl DownTrack {
         if ladder.rungs().is_empty() {
             return;
         }
+        self.careful_until = None;
         let Some(rung) = rung else {
             self.changed |= !self.paused;
             self.figures.pauses += u64::from(!self.paused);
@@ -103,6 +107,7 @@ impl DownTrack {
     pub fn allotted(&self) -> Allotted {
         match self.aim {
             _ if self.paused => Allotted::Nothing,
+            _ if self.careful_until.is_some() => Allotted::All,
             Layer::TOP => Allotted::All,
             layer => Allotted::UpTo(layer),
         }
@@ -119,8 +124,23 @@ impl DownTrack {
     }
 
     /// The receiver may get all it asks for.
-    pub fn aim_at_top(&mut self) {
+    pub(super) fn aim_at_top(&mut self) {
         self.aim = Layer::TOP;
+        self.careful_until = None;
+    }
+
+    /// It is to begin with what costs `room` bit/s at the most, or the least there is, unless
+    /// something was allotted; and may get all it asks for if nothing is for a while. Only where
+    /// probes soon find that there is room for more. Takes effect with the next [`Self::choose`].
+    pub fn begin_within(&mut self, now: Instant, room: u64, tracks: &[UpTrack]) {
+        let ladder = self.ladder(tracks);
+        let fits = ladder.rungs().iter().rposition(|rung| rung.bitrate <= room);
+        let rung = fits.unwrap_or(0);
+        let is_known = self.aim != Layer::TOP || rung + 1 >= ladder.rungs().len();
+        if self.has_spare() && !is_known {
+            self.aim = ladder.up_to(rung);
+            self.careful_until = Some(now + CAREFUL);
+        }
     }
 
     /// The encodings of its source, as far as known lowest first.
@@ -236,6 +256,9 @@ impl DownTrack {
     pub fn choose(&mut self, now: Instant, tracks: &[UpTrack]) -> Option<u16> {
         if self.codec.kind() == Kind::Audio || self.encodings.is_empty() || self.paused {
             return None;
+        }
+        if self.careful_until.is_some_and(|until| until <= now) {
+            self.aim_at_top();
         }
         self.order(tracks);
         let target = self.useful(tracks).and(self.aim);
