@@ -11,7 +11,7 @@ mod replay;
 mod tests;
 
 pub use keys::{Keying, Profile};
-pub use replay::{ReplayWindow, Sequence};
+pub use replay::{ReplayWindow, ReplayWindows, Sequence};
 
 use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use aws_lc_rs::cipher::{EncryptingKey, EncryptionContext};
@@ -195,7 +195,7 @@ impl Sealer {
 pub struct Opener {
     rtp: Cipher,
     rtcp: Cipher,
-    rtcp_window: ReplayWindow,
+    rtcp_windows: ReplayWindows,
 }
 
 impl Opener {
@@ -208,7 +208,7 @@ impl Opener {
         Ok(Self {
             rtp,
             rtcp,
-            rtcp_window: ReplayWindow::default(),
+            rtcp_windows: ReplayWindows::default(),
         })
     }
 
@@ -316,7 +316,7 @@ impl Opener {
                 index
             }
         };
-        if !self.rtcp_window.accept(u64::from(index)) {
+        if !self.rtcp_windows.accept(ssrc, u64::from(index)) {
             return Err(SrtpError::Replayed);
         }
         Ok(len)

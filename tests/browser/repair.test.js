@@ -14,6 +14,10 @@ const LOSS = 0.06;
 const REPAIRS = 25;
 /** Pictures that are waited for after the line went bad. */
 const PICTURES = 120;
+/** The line carries nothing for so long, ms: nothing of it is asked for again. */
+const SILENCE = 3_000;
+/** … and so often. */
+const SILENCES = 3;
 /** How long that may take, ms, on a machine that is busy with other things. */
 const PATIENCE = 120_000;
 
@@ -43,7 +47,7 @@ function counted(person, type) {
     }, type);
 }
 
-describe('repair', {timeout: 400_000}, () => {
+describe('repair', {timeout: 900_000}, () => {
     /** @type {Server} */
     let server;
     /** @type {import('puppeteer-core').Browser} */
@@ -92,5 +96,36 @@ describe('repair', {timeout: 400_000}, () => {
         }
         up.close();
         down.close();
+    });
+
+    test('after a silence of the line pictures go on, in a meeting with sound', async () => {
+        const line = await LossyLine.to(server.udpPort);
+        const [ann, bob] = [await Person.at('Ann', browser), await Person.at('Bob', browser)];
+        await line.lead(bob.page);
+        await ann.join(server.page('lounge'));
+        // One size: another would begin with a keyframe that nobody had to ask for.
+        await ann.more('Settings');
+        await ann.page.select('#settings-simulcast', 'off');
+        await ann.closeDialog();
+        await bob.join(server.page('lounge'), {microphone: false, camera: false});
+        await until('the picture of Ann', () => bob.look('Ann'), PATIENCE);
+        const shown = async () => (await counted(bob, 'inbound-rtp')).pictures;
+        for (let silence = 0; silence < SILENCES; silence++) {
+            const before = await shown();
+            await until('pictures', async () => await shown() >= before + PICTURES, PATIENCE);
+            line.loss = 1;
+            await new Promise((resolve) => setTimeout(resolve, SILENCE));
+            line.loss = 0;
+            const after = await shown();
+            await until('pictures after a silence', async () => await shown() >= after + 30, PATIENCE);
+        }
+        // What Bob's browser asks for is heard, of sound and of pictures.
+        const refused = /reason="replayed"\} (\d+)/.exec(await server.text('/metrics'))?.[1];
+        assert.equal(refused, '0', 'nothing was sent twice');
+        for (const person of [ann, bob]) {
+            assert.deepEqual(person.problems, []);
+            await person.close();
+        }
+        line.close();
     });
 });

@@ -60,6 +60,36 @@ impl ReplayWindow {
     }
 }
 
+/// So many senders' indices are remembered, those heard last.
+const MAX_SENDERS: usize = 64;
+
+/// The indices of RTCP that have been seen. Each SSRC of a session counts its own, as each has a
+/// cryptographic context of its own (RFC 3711, section 3.2.3): a browser sends the reports of its
+/// sound and those of its pictures from two.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayWindows {
+    /// Who was heard last comes first.
+    senders: Vec<(u32, ReplayWindow)>,
+}
+
+impl ReplayWindows {
+    /// Remembers an index of a sender; false if it was seen before or is too old to tell. Only for
+    /// what is authentic.
+    pub fn accept(&mut self, ssrc: u32, index: u64) -> bool {
+        let known = self.senders.iter().position(|(sender, _)| *sender == ssrc);
+        let at = known.unwrap_or_else(|| {
+            self.senders.truncate(MAX_SENDERS - 1);
+            self.senders.push((ssrc, ReplayWindow::default()));
+            self.senders.len() - 1
+        });
+        if let Some(heard) = self.senders.get_mut(..=at) {
+            heard.rotate_right(1);
+        }
+        let first = self.senders.first_mut();
+        first.is_some_and(|(_, window)| window.accept(index))
+    }
+}
+
 fn word(index: u64) -> usize {
     (index / 64) as usize % WORDS
 }

@@ -133,6 +133,40 @@ fn rtcp_agrees_with_the_reference_in_both_directions() {
 }
 
 #[test]
+fn the_senders_of_one_session_count_their_rtcp_by_themselves() {
+    for (profile, other) in PROFILES {
+        let keying = Keying::split(profile, &material(profile)).unwrap().0;
+        let mut opener = Opener::new(&keying).unwrap();
+        let mut ours = reference(profile, other);
+        // One says ten times as much as the other, as feedback and reports do.
+        let mut sent = Vec::new();
+        for round in 0..3_000 {
+            let sender = u8::from(round % 10 == 0);
+            let plain = [&[0x80, 201, 0, 1, 0, 0, 0, sender][..], &[0; 24]].concat();
+            let packet = ours.encrypt_rtcp(&plain).unwrap().to_vec();
+            assert!(opener.open_rtcp(&mut packet.clone()).is_ok(), "{round}");
+            sent.push(packet);
+        }
+        for mut packet in sent {
+            assert_eq!(opener.open_rtcp(&mut packet), Err(SrtpError::Replayed));
+        }
+    }
+}
+
+#[test]
+fn however_many_senders_there_are_those_heard_last_are_remembered() {
+    let mut windows = ReplayWindows::default();
+    for ssrc in 0..1_000 {
+        assert!(windows.accept(ssrc, 7));
+        assert!(windows.accept(0, u64::from(ssrc) + 8));
+    }
+    for ssrc in 980..1_000 {
+        assert!(!windows.accept(ssrc, 7));
+    }
+    assert!(!windows.accept(0, 8));
+}
+
+#[test]
 fn the_replay_window_takes_each_index_once_and_forgets_the_old() {
     let mut window = ReplayWindow::default();
     for index in [70_000, 70_005, 70_003, 70_002] {
