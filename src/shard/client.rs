@@ -373,10 +373,11 @@ impl Shard {
             floor: floor.saturating_sub(sound),
             is_congested: client.estimate.is_congested(),
         };
-        let decided = if client.hold.is_on() {
+        let holds = client.hold.is_on();
+        let resumes = !holds && std::mem::take(&mut client.resumes);
+        let decided = if holds {
             client.allocator.hold(&client.demands)
         } else {
-            client.resumes = false;
             client.allocator.decide(now, &budget, &client.demands)
         };
         let equal = budget.carried / (client.demands.len().max(1) as u64);
@@ -399,7 +400,14 @@ impl Shard {
             if let Some(up) = source.and_then(|source| ups.get(source as usize))
                 && let Some(track) = down.tracks.get_mut(usize::from(*at))
             {
-                track.allot(*rung, &up.tracks);
+                if holds {
+                    track.pause();
+                } else {
+                    if resumes {
+                        track.resume();
+                    }
+                    track.allot(*rung, &up.tracks);
+                }
                 // Who sends one size sends more once told that more can be used.
                 let useful = down.useful.unwrap_or(0);
                 if limited && !up.is_layered() && demand.rate(*rung) * 10 >= useful * 6 {

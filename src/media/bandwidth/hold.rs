@@ -67,7 +67,12 @@ impl Hold {
     ) {
         let ahead = flight.bytes as f64 * 8.0 / bitrate.max(1) as f64;
         let wait = (queue.as_secs_f64() + ahead - flight.age.as_secs_f64()).max(0.0);
-        let wait = Duration::from_secs_f64(wait.min(60.0));
+        let mut wait = Duration::from_secs_f64(wait.min(60.0));
+        if let Some(began) = self.began.filter(|_| self.is_on && !grows) {
+            // It was full: what came later was lost, and waits nowhere.
+            let gone = began + queue;
+            wait = wait.min(gone.saturating_duration_since(now));
+        }
         let passed = |at: Option<Instant>, time: Duration| {
             at.is_none_or(|at| now.saturating_duration_since(at) >= time)
         };

@@ -376,3 +376,31 @@ fn what_would_wait_in_a_long_queue_is_held_back_until_that_is_short() {
     hold.update(at(3_000), (ms(800), true), flight(600_000, 880), 300_000);
     assert!(!hold.is_on(), "it may be wrong, and is not for ever");
 }
+
+#[test]
+fn what_a_full_queue_has_lost_is_not_waited_for() {
+    let start = Instant::now();
+    let mut hold = Hold::default();
+    let ms = Duration::from_millis;
+    let flight = |bytes, age| Flight {
+        bytes,
+        age: ms(age),
+    };
+    hold.update(start, (ms(150), true), flight(300_000, 200), 1_500_000);
+    assert!(hold.is_on());
+    hold.update(
+        start + ms(150),
+        (ms(290), true),
+        flight(300_000, 340),
+        1_500_000,
+    );
+    assert!(hold.is_on(), "nobody knows yet how long the queue is");
+    // It is 300 ms long, and most of what was sent never came into it.
+    hold.update(
+        start + ms(250),
+        (ms(300), false),
+        flight(280_000, 350),
+        1_500_000,
+    );
+    assert!(!hold.is_on());
+}

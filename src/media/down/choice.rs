@@ -86,16 +86,27 @@ impl DownTrack {
         }
         self.careful_until = None;
         let Some(rung) = rung else {
-            self.changed |= !self.paused;
-            self.figures.pauses += u64::from(!self.paused);
-            self.paused = true;
-            self.current = None;
+            self.pause();
             return;
         };
         let aim = ladder.up_to(rung);
         self.changed |= self.paused || aim != self.aim;
         self.paused = false;
         self.aim = aim;
+    }
+
+    /// The receiver's path is to be spared all of it for now, whatever the publisher sends.
+    pub fn pause(&mut self) {
+        self.changed |= !self.paused;
+        self.figures.pauses += u64::from(!self.paused);
+        self.paused = true;
+        self.current = None;
+    }
+
+    /// It goes on, by what was allotted before.
+    pub fn resume(&mut self) {
+        self.changed |= self.paused;
+        self.paused = false;
     }
 
     /// What was to be sent is given up: it goes on with a keyframe.
