@@ -54,8 +54,10 @@ pub struct DownTrack {
     losses: Losses,
     /// Once the receiver was sent sound with earlier packets in it.
     redundancy: Option<Box<Redundancy>>,
-    /// No packet was sent with what cannot be sent again under the same number.
-    is_repeatable: bool,
+    /// The receiver asks for what it lacks of a stream that has no repairs of its own.
+    asks: bool,
+    /// Packets before this number were sent with what cannot be sent again under the same number.
+    repeatable_from: u64,
     run: Run,
     /// Of the last packet sent: its timestamp, and when.
     last_timestamp: Option<(u32, Instant)>,
@@ -158,10 +160,11 @@ impl DownTrack {
             last_report: None,
             figures: DownFigures::default(),
             before: DownFigures::default(),
-            is_repeatable: true,
+            asks: false,
+            repeatable_from: 0,
             config,
         };
-        track.is_repeatable = !track.is_stamped();
+        track.keep_repeatable();
         track
     }
 
@@ -419,6 +422,12 @@ impl DownTrack {
     pub fn nacked(&mut self, seqno: u16) -> u64 {
         self.figures.nacks += 1;
         let number = self.map.extend(seqno);
+        if self.is_stamped() && self.config.rtx.is_none() {
+            // Browsers ask for sound if that was offered, without saying so in the answer. From now
+            // on it can be sent again.
+            self.asks = true;
+            self.repeatable_from = self.map.next();
+        }
         self.asked_for(number);
         number
     }
@@ -434,14 +443,22 @@ impl DownTrack {
         self.config.transport_cc = config.transport_cc;
         self.repairs.agree(config.rtx);
         self.agree_on_redundancy(config.red);
-        self.is_repeatable &= !self.is_stamped();
+        self.keep_repeatable();
+    }
+
+    fn keep_repeatable(&mut self) {
+        if self.is_stamped() {
+            self.repeatable_from = u64::MAX;
+        }
     }
 
     /// Whether its packets have transport-wide numbers. Pictures only where repairs have a stream
-    /// of their own: a packet with such a number cannot be the same again.
+    /// of their own: a packet with such a number cannot be the same again. Sound until some of it is
+    /// asked for.
     #[inline]
     pub fn is_stamped(&self) -> bool {
-        self.config.transport_cc && (self.config.rtx.is_some() || self.codec.kind() == Kind::Audio)
+        let is_sound = self.codec.kind() == Kind::Audio;
+        self.config.transport_cc && (self.config.rtx.is_some() || is_sound && !self.asks)
     }
 
     /// Whether a packet that was asked for may be sent again now, and by which label if repairs
@@ -459,7 +476,7 @@ impl DownTrack {
         if self.config.rtx.is_some() && label.payload_type != self.config.payload_type {
             return Err(Refusal::Foreign);
         }
-        if self.config.rtx.is_none() && !self.is_repeatable {
+        if self.config.rtx.is_none() && label.number < self.repeatable_from {
             return Err(Refusal::Unrepeatable);
         }
         if self.copies(label.number).is_none() {

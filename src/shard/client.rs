@@ -434,6 +434,7 @@ impl Shard {
                 self.tell_useful(down);
             }
         }
+        self.afford_copies(place);
     }
 
     /// A publisher of pictures in one size is told what the receiver can use of them.

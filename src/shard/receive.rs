@@ -2,7 +2,7 @@
 
 use super::drops::Drop;
 use super::message::RelayMessage;
-use super::peer::{Place, UpPeer, peer_at};
+use super::peer::{DownPeer, Place, UpPeer, peer_at};
 use super::{Shard, flush};
 use crate::media::Kind;
 use crate::media::down::DownTrack;
@@ -268,6 +268,31 @@ impl Shard {
             track.reported(&block);
             if let Some(rtt) = block.round_trip(self.clock.at(now)) {
                 down.peer.rtt = Some(rtt);
+            }
+        }
+    }
+
+    /// What a client's path carries has changed, and with it what may go with sound.
+    pub(super) fn afford_copies(&mut self, place: u32) {
+        let Some(client) = self.clients.get_mut(place) else {
+            return;
+        };
+        let mut room = None;
+        for at in 0..client.downs.len() {
+            let client = self.clients.get_mut(place);
+            let index = client.and_then(|client| client.downs.get(at).copied());
+            let Some(index) = index else { return };
+            let is_redundant = |down: &DownPeer| down.tracks.iter().any(DownTrack::is_redundant);
+            if !self.downs.get(index as usize).is_some_and(is_redundant) {
+                continue;
+            }
+            // It is the same for all.
+            let room = *room.get_or_insert_with(|| self.room_of(index));
+            if let Some(down) = self.downs.get_mut(index as usize) {
+                let tracks = down.tracks.iter_mut();
+                for track in tracks.filter(|track| track.is_redundant()) {
+                    track.afford(room);
+                }
             }
         }
     }

@@ -8,11 +8,13 @@ use crate::media::red::{MAX_LEN, MAX_OFFSET};
 use crate::media::seqmap::Label;
 use crate::media::up::UpTrack;
 
-/// Which earlier packets go with one, counted back from it, the most useful first. Losses come in
-/// bursts, and what is next to a lost packet is lost with it.
-const DISTANCES: [u8; COPIES] = [2, 4];
+/// Which earlier packets go with one, counted back from it, the most useful first. These come soon
+/// enough for who waits for nothing …
+const NEAR: [u8; 2] = [2, 4];
+/// … and these beyond the end of most bursts: what is next to a lost packet is lost with it.
+const FAR: [u8; COPIES] = [4, 9, 2];
 /// How many earlier ones go with a packet at most.
-pub const COPIES: usize = 2;
+pub const COPIES: usize = 3;
 /// The most bytes of a packet with earlier ones in it: any path takes them.
 const MAX_PACKET: usize = 1_150;
 /// What a head says of a block, and of the last.
@@ -27,10 +29,18 @@ const GOOD: f32 = 0.005;
 const MIN_PACKETS: u64 = 25;
 /// What a sound takes, bit/s: that of browsers' Opus, and its headers.
 const SOUND: u64 = 40_000;
-/// Of what the path carries, one part in so many may go to copies.
+/// Of what the path carries, one part in so many may go to copies, and where a lot is lost …
 const SHARE: u64 = 16;
+const BAD_SHARE: u64 = 8;
+/// … which is such a share, and not because the path is narrow, bit/s.
+const VERY_BAD: f32 = 0.05;
+const WIDE: u64 = 900_000;
 /// So many packets asked for since the last report, and it is not waited for.
 const MANY: u64 = 3;
+/// So many packets in a row are a burst …
+const RUN: u64 = 3;
+/// … and losses are bursts from this share of them on that lies so far or farther in one.
+const BURSTS: f32 = 0.2;
 
 /// What a receiver says of losses.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +50,9 @@ pub(super) struct Losses {
     /// Packets asked for since then, and the last of these.
     asked: u64,
     last_asked: u64,
+    /// How many in a row, up to the last, and the share of those that followed two others of late.
+    run: u64,
+    bursts: f32,
     /// The share that is lost of late.
     level: f32,
     /// What the path carries of this stream, if that is known, bit/s.
@@ -50,6 +63,10 @@ impl Losses {
     /// A packet is asked for, of `sent` ones in all.
     fn asked(&mut self, number: u64, sent: u64) {
         if number > self.last_asked {
+            let follows = number == self.last_asked + 1;
+            self.run = if follows { self.run + 1 } else { 1 };
+            let is_far = if self.run >= RUN { 1.0 } else { 0.0 };
+            self.bursts += (is_far - self.bursts) * 0.05;
             self.last_asked = number;
             self.asked += 1;
         }
@@ -57,6 +74,11 @@ impl Losses {
         if self.asked >= MANY && share > self.level {
             self.level = self.level.max(share / 2.0);
         }
+    }
+
+    /// Which earlier packets are worth sending.
+    fn distances(&self) -> &'static [u8] {
+        if self.bursts >= BURSTS { &FAR } else { &NEAR }
     }
 
     fn share(&self, sent: u64) -> f32 {
@@ -91,8 +113,10 @@ struct Sent {
 #[derive(Debug)]
 pub(super) struct Redundancy {
     payload_type: u8,
-    /// How many earlier packets go with each.
-    copies: usize,
+    /// The receiver loses enough for it.
+    is_needed: bool,
+    /// Which earlier packets go with each.
+    distances: &'static [u8],
     /// Packets before this had nothing in them.
     first: u64,
     highest: u64,
@@ -107,7 +131,8 @@ impl Redundancy {
         };
         Self {
             payload_type,
-            copies: 0,
+            is_needed: false,
+            distances: &[],
             first,
             // A number that was kept free before belongs to those that are sent as they are.
             highest: first.saturating_sub(1),
@@ -146,15 +171,23 @@ impl DownTrack {
         let redundancy = self
             .redundancy
             .get_or_insert_with(|| Box::new(Redundancy::new(payload_type, first)));
-        // Pictures that freeze are worse than the sound that this would save.
-        let room = self.losses.room.map_or(COPIES, |room| {
-            usize::try_from(room / SHARE / SOUND).unwrap_or(COPIES)
-        });
         if level >= BAD {
-            redundancy.copies = room.min(COPIES);
+            redundancy.is_needed = true;
         } else if level < GOOD {
-            redundancy.copies = 0;
+            redundancy.is_needed = false;
         }
+        // Pictures that freeze are worse than the sound that this would save.
+        let room = match self.losses.room {
+            _ if !redundancy.is_needed => 0,
+            None => COPIES,
+            Some(room) => {
+                let is_bad = level >= VERY_BAD && room >= WIDE;
+                let share = if is_bad { BAD_SHARE } else { SHARE };
+                usize::try_from(room / share / SOUND).unwrap_or(COPIES)
+            }
+        };
+        let distances = self.losses.distances();
+        redundancy.distances = distances.get(..room).unwrap_or(distances);
     }
 
     /// The agreement on it has changed.
@@ -164,7 +197,10 @@ impl DownTrack {
             return;
         };
         match red {
-            None => redundancy.copies = 0,
+            None => {
+                redundancy.is_needed = false;
+                redundancy.distances = &[];
+            }
             Some(payload_type) if payload_type != redundancy.payload_type => {
                 // What was sent before cannot be the same again.
                 let highest = redundancy.highest;
@@ -178,6 +214,9 @@ impl DownTrack {
     /// What the path carries of this receiver's streams, for each of them, bit/s.
     pub fn afford(&mut self, room: Option<u64>) {
         self.losses.room = room;
+        if self.is_redundant() {
+            self.consider_redundancy();
+        }
     }
 
     /// A packet was asked for.
@@ -215,8 +254,7 @@ impl DownTrack {
             && is_newest
             && up.packet(meta.seqno).is_some_and(|(_, own)| !padded(own))
         {
-            let distances = DISTANCES.into_iter().take(redundancy.copies);
-            for (copy, distance) in copies.iter_mut().rev().zip(distances) {
+            for (copy, distance) in copies.iter_mut().zip(redundancy.distances.iter().copied()) {
                 let number = label.number.checked_sub(u64::from(distance));
                 let origin = number.and_then(|number| self.map.unmap(number));
                 let seqno = meta.seqno.checked_sub(u64::from(distance));
@@ -233,6 +271,8 @@ impl DownTrack {
                     *copy = distance;
                 }
             }
+            // The oldest first, as everyone writes them.
+            copies.sort_unstable_by(|one, other| other.cmp(one));
         }
         if let Some(redundancy) = &mut self.redundancy {
             redundancy.remember(label.number, copies);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::media::feedback::ReceptionReport;
-use crate::media::packet::Header;
+use crate::media::packet::{self, Header};
 use crate::media::red::Blocks;
 use crate::media::up::Way;
 use crate::media::{Codec, Kind};
@@ -24,6 +24,7 @@ struct Scene {
     sealer: Sealer,
     opener: Opener,
     drops: Drops,
+    log: SendLog,
     /// Every datagram that left, by its number.
     left: HashMap<u64, Vec<u8>>,
 }
@@ -32,6 +33,8 @@ struct Scene {
 #[derive(Debug, PartialEq)]
 struct Opened {
     payload_type: u8,
+    /// It has a transport-wide number.
+    is_stamped: bool,
     /// How much older the earlier ones are, in packets.
     earlier: Vec<u32>,
     primary: Vec<u8>,
@@ -62,15 +65,16 @@ impl Scene {
         Self {
             now,
             ups: vec![UpTrack::new(now, up)],
-            down: DownTrack::new(Self::config(Some(RED)), Codec::Opus),
+            down: DownTrack::new(Self::config(Some(RED), false), Codec::Opus),
             sealer: Sealer::new(&keying).unwrap(),
             opener: Opener::new(&keying).unwrap(),
             drops: Drops::default(),
+            log: SendLog::new(now),
             left: HashMap::new(),
         }
     }
 
-    fn config(red: Option<u8>) -> DownTrackConfig {
+    fn config(red: Option<u8>, transport_cc: bool) -> DownTrackConfig {
         DownTrackConfig {
             mid: "0".to_owned(),
             encodings: vec![0],
@@ -79,7 +83,7 @@ impl Scene {
             payload_type: OPUS,
             red,
             rtx: None,
-            transport_cc: false,
+            transport_cc,
         }
     }
 
@@ -88,19 +92,23 @@ impl Scene {
         self.now += Duration::from_millis(20);
         let seqno = FIRST + at;
         let timestamp = at as u32 * 960;
-        let mut packet = vec![0x80, OPUS, 0, 0];
-        packet.extend_from_slice(&timestamp.to_be_bytes());
-        packet.extend_from_slice(&[0, 0, 0, 7]);
+        let mut packet = vec![0; 40];
+        let header_len = packet::write_bare(&mut packet).unwrap();
+        packet.truncate(header_len);
+        packet[0] &= !PADDED;
+        packet::patch(packet.first_chunk_mut().unwrap(), OPUS, 0, timestamp, 7);
         packet.extend_from_slice(&voice(at));
         let header = Header::parse(&packet).unwrap();
         let way = Way::Direct;
-        let kept = self.ups[0].keep(self.now, &header, seqno, timestamp, 12, &packet, way);
+        let kept = self.ups[0].keep(
+            self.now, &header, seqno, timestamp, header_len, &packet, way,
+        );
         self.ups[0].clear_pending();
         kept.ok()?;
         let mut outlet = Outlet {
             now: self.now,
             sealer: &self.sealer,
-            log: None,
+            log: Some(&mut self.log),
         };
         let mut out = [0; MAX_DATAGRAM];
         let packet = self.ups[0].packet(seqno).unwrap();
@@ -121,9 +129,11 @@ impl Scene {
             .open_rtp(datagram, SSRC, number, header.len, &mut payload)
             .unwrap();
         let payload_type = header.payload_type;
+        let is_stamped = datagram[16..20] != [0; 4];
         if payload_type == OPUS {
             return Opened {
                 payload_type,
+                is_stamped,
                 earlier: Vec::new(),
                 primary: payload,
             };
@@ -137,6 +147,7 @@ impl Scene {
         });
         Opened {
             payload_type,
+            is_stamped,
             earlier: earlier.collect(),
             primary: payload[blocks.primary()..].to_vec(),
         }
@@ -159,7 +170,7 @@ impl Scene {
         let mut outlet = Outlet {
             now: self.now,
             sealer: &self.sealer,
-            log: None,
+            log: Some(&mut self.log),
         };
         let mut out = [0; MAX_DATAGRAM];
         let packet = (&self.ups[0], meta, bytes);
@@ -233,7 +244,7 @@ fn who_asks_for_sound_need_not_report() {
 #[test]
 fn who_did_not_agree_is_sent_every_packet_once() {
     let mut scene = Scene::new();
-    scene.down.agree(&Scene::config(None));
+    scene.down.agree(&Scene::config(None, false));
     for at in 0..300 {
         assert_eq!(scene.arrive(at).unwrap().payload_type, OPUS);
         scene.report(0.3);
@@ -254,6 +265,74 @@ fn what_is_too_long_goes_alone() {
     assert_eq!(scene.arrive(90).unwrap().payload_type, OPUS);
 }
 
+/// Sound of which many packets in a row were asked for.
+fn lossy() -> Scene {
+    let mut scene = Scene::new();
+    for at in 0..120 {
+        scene.arrive(at).unwrap();
+    }
+    for burst in [20, 60, 90] {
+        for lost in burst..burst + 8 {
+            assert!(scene.ask(SSRC as u16 + lost));
+        }
+    }
+    scene
+}
+
+#[test]
+fn against_bursts_go_copies_that_are_farther_from_the_packet() {
+    let mut scene = Scene::new();
+    for at in 0..120 {
+        scene.arrive(at).unwrap();
+    }
+    for single in 0..12 {
+        assert!(scene.ask(SSRC as u16 + 20 + 5 * single));
+    }
+    assert_eq!(scene.arrive(120).unwrap().earlier, [4, 2]);
+    let mut scene = lossy();
+    assert_eq!(scene.arrive(120).unwrap().earlier, [9, 4, 2]);
+}
+
+#[test]
+fn a_path_that_shrinks_carries_fewer_copies_at_once() {
+    let mut scene = lossy();
+    let mut at = 120;
+    let mut copies = |scene: &mut Scene, room| {
+        scene.down.afford(Some(room));
+        at += 1;
+        scene.arrive(at - 1).unwrap().earlier.len()
+    };
+    assert_eq!(copies(&mut scene, 5_000_000), 3);
+    assert_eq!(copies(&mut scene, 900_000), 2);
+    assert_eq!(copies(&mut scene, 700_000), 1);
+    assert_eq!(copies(&mut scene, 200_000), 0);
+    assert_eq!(copies(&mut scene, 5_000_000), 3);
+    // Also while so little is lost that it would not begin, but goes on.
+    for _ in 0..8 {
+        for _ in 0..50 {
+            copies(&mut scene, 5_000_000);
+        }
+        scene.report(0.0);
+    }
+    assert_eq!(copies(&mut scene, 5_000_000), 3);
+    assert_eq!(copies(&mut scene, 1_000_000), 1, "a smaller share of it");
+    assert_eq!(copies(&mut scene, 200_000), 0);
+}
+
+/// Chromium asks without having said so in its answer.
+#[test]
+fn who_asks_for_sound_is_sent_it_without_numbers_of_the_transport_and_then_again() {
+    let mut scene = Scene::new();
+    scene.down = DownTrack::new(Scene::config(Some(RED), true), Codec::Opus);
+    for at in 0..60 {
+        assert!(scene.arrive(at).unwrap().is_stamped);
+    }
+    assert!(!scene.ask(SSRC as u16 + 40), "it would be another packet");
+    assert!(!scene.arrive(60).unwrap().is_stamped);
+    assert!(scene.ask(SSRC as u16 + 60));
+    assert!(!scene.ask(SSRC as u16 + 59));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     /// So many packets come, after so many that are late.
@@ -263,7 +342,7 @@ enum Step {
     /// So far back.
     Ask(u8),
     Report(u8),
-    Agree(Option<u8>),
+    Agree(Option<u8>, bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -272,15 +351,20 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Late),
         6 => (0..200_u8).prop_map(Step::Ask),
         3 => (0..60_u8).prop_map(Step::Report),
-        1 => prop_oneof![Just(None), Just(Some(RED)), Just(Some(RED + 1))].prop_map(Step::Agree),
+        1 => (prop_oneof![Just(None), Just(Some(RED)), Just(Some(RED + 1))], any::<bool>())
+            .prop_map(|(red, transport_cc)| Step::Agree(red, transport_cc)),
     ]
 }
 
 proptest! {
     /// AES-GCM gives its key away otherwise.
     #[test]
-    fn under_one_number_there_is_one_packet(steps in prop::collection::vec(step(), 1..80)) {
+    fn under_one_number_there_is_one_packet(
+        steps in prop::collection::vec(step(), 1..80),
+        transport_cc in any::<bool>(),
+    ) {
         let mut scene = Scene::new();
+        scene.down = DownTrack::new(Scene::config(Some(RED), transport_cc), Codec::Opus);
         let mut next = 0;
         let mut late = Vec::new();
         for step in steps {
@@ -303,7 +387,9 @@ proptest! {
                     scene.ask((newest as u16).wrapping_sub(u16::from(back)));
                 }
                 Step::Report(lost) => scene.report(f64::from(lost) / 256.0),
-                Step::Agree(red) => scene.down.agree(&Scene::config(red)),
+                Step::Agree(red, transport_cc) => {
+                    scene.down.agree(&Scene::config(red, transport_cc));
+                }
             }
         }
     }
