@@ -4,6 +4,7 @@
 import {bound, encodingsFor, kept, Watched} from './encodings.js';
 import {randomId} from './id.js';
 import {Negotiation} from './negotiation.js';
+import {Patience} from './patience.js';
 import {preferRedundancy} from './redundancy.js';
 import {sample} from './stats.js';
 
@@ -51,6 +52,9 @@ export class Stream {
         this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
         /** What we send is paused while nobody watches it, with the feature `encodings`. */
         this.watched = new Watched(this.pc);
+        /** Sound that we receive waits longer where that saves some of it.
+         * @private */
+        this.patience = new Patience(this.pc, () => Object.keys(sc.down).length);
         /** What was sent when the connection was lost.
          * @private @type {{track: MediaStreamTrack, init: RTCRtpTransceiverInit}[] | null} */
         this.suspended = null;
@@ -100,6 +104,7 @@ export class Stream {
         };
         pc.ontrack = ({track, transceiver}) => {
             this.stream.addTrack(track);
+            this.patience.add(transceiver.receiver);
             const user = this.sc.users[this.source];
             if (user) {
                 const kinds = user.streams[this.label] ??= {audio: false, video: false};
@@ -247,6 +252,7 @@ export class Stream {
         clearInterval(this.statsTimer);
         clearTimeout(this.restartTimer);
         this.watched.stop();
+        this.patience.stop();
         if (this.up && this.offered && !replace)
             this.sc.send({type: 'close', id: this.id});
         this.pc.close();

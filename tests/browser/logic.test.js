@@ -17,6 +17,7 @@ import {sane} from '../../static/app/logic/preferences.js';
 import {ending, passes, refusal} from '../../static/app/logic/refusal.js';
 import {divide, placeTiles} from '../../static/app/logic/stage.js';
 import {LANGUAGES, pickLanguage} from '../../static/app/text/text.js';
+import {Wait} from '../../static/protocol/patience.js';
 import {ROOT} from './harness/server.js';
 
 describe('the grid', () => {
@@ -298,5 +299,48 @@ describe('languages', async () => {
             assert.doesNotMatch(page, /\son\w+=|<style|style=|<script(?! type="module" src=)/,
                 `nothing inline in ${file}`);
         }
+    });
+});
+
+describe('how long sound waits', () => {
+    /**
+     * Looks once a second.
+     *
+     * @param {Wait} wait
+     * @param {any} stats What was counted so far: grows.
+     * @param {{seconds: number, madeUp: number, lost: number}} how The share that is made up, and
+     *     packets lost a second.
+     */
+    function look(wait, stats, {seconds, madeUp, lost}) {
+        for (let second = 0; second < seconds; second++) {
+            stats.totalSamplesReceived += 48_000;
+            stats.concealedSamples += madeUp * 48_000;
+            stats.packetsLost += lost;
+            stats.jitterBufferEmittedCount += 48_000;
+            stats.jitterBufferMinimumDelay += 48_000 * 0.06;
+            wait.look({...stats});
+        }
+        return wait.asked;
+    }
+    const none = () => ({totalSamplesReceived: 0, concealedSamples: 0, packetsLost: 0,
+        jitterBufferEmittedCount: 0, jitterBufferMinimumDelay: 0});
+
+    test('longer while some is lost and made up, and then as the browser likes', () => {
+        const [wait, stats] = [new Wait(), none()];
+        assert.equal(look(wait, stats, {seconds: 30, madeUp: 0, lost: 0}), 0);
+        const asked = look(wait, stats, {seconds: 3, madeUp: 0.1, lost: 5});
+        assert.ok(asked > 120, `${asked} ms`);
+        // It helps: what is lost is not missed any more.
+        assert.ok(look(wait, stats, {seconds: 30, madeUp: 0, lost: 5}) > asked - 40);
+        assert.ok(look(wait, stats, {seconds: 100, madeUp: 0.1, lost: 5}) <= 250, 'not for ever');
+        assert.equal(look(wait, stats, {seconds: 120, madeUp: 0, lost: 0}), 0);
+    });
+
+    test('not where nothing is lost, where it is little, or where nothing is known', () => {
+        assert.equal(look(new Wait(), none(), {seconds: 60, madeUp: 0.05, lost: 0}), 0);
+        assert.equal(look(new Wait(), none(), {seconds: 60, madeUp: 0.004, lost: 1}), 0);
+        const wait = new Wait();
+        for (let at = 0; at < 10; at++)
+            assert.equal(wait.look({}), false);
     });
 });

@@ -3,8 +3,10 @@
 //! How long it waits is what libwebrtc's waits (NetEq): for packets in order, what all but one in
 //! twenty took; for those out of order, which are repairs, as long as that is worth it.
 
+mod patience;
 mod target;
 
+use patience::Patience;
 use std::collections::BTreeMap;
 use target::Target;
 
@@ -24,6 +26,11 @@ pub(super) struct Played {
 #[derive(Default)]
 pub(super) struct Sound {
     target: Target,
+    /// Of a page that asks for more. `None` where the buffer is left to itself.
+    patience: Option<Patience>,
+    /// Packets were missing since it looked.
+    is_lossy: bool,
+    highest: u64,
     /// Number and timestamp.
     buffer: BTreeMap<u64, i64>,
     /// The number to be played next, and when.
@@ -34,10 +41,36 @@ pub(super) struct Sound {
 }
 
 impl Sound {
+    /// Played by a page that asks for more time where that saves sound.
+    pub(super) fn patient() -> Self {
+        Self {
+            patience: Some(Patience::default()),
+            ..Self::default()
+        }
+    }
+
     /// A packet arrived.
     pub(super) fn receive(&mut self, now: i64, number: u64, timestamp: i64) {
         self.target.arrived(now, timestamp);
+        self.is_lossy |= self.highest > 0 && number > self.highest + 1;
+        self.highest = self.highest.max(number);
         self.store(now, number, timestamp);
+        self.look(now);
+    }
+
+    fn look(&mut self, now: i64) {
+        let (played, own) = (self.played_until(now), self.target.get());
+        let patience = self.patience.as_mut();
+        if let Some(patience) = patience.filter(|patience| patience.is_due(now)) {
+            patience.look(now, played, self.is_lossy, own);
+            self.is_lossy = false;
+        }
+    }
+
+    /// How long it waits.
+    fn wait(&self) -> i64 {
+        let asked = self.patience.as_ref().map_or(0, Patience::asked);
+        self.target.get().max(asked)
     }
 
     /// A packet came in another one: it says nothing of how long packets take.
@@ -49,7 +82,7 @@ impl Sound {
 
     fn store(&mut self, now: i64, number: u64, timestamp: i64) {
         match self.next {
-            None => self.next = Some((number, now + self.target.get())),
+            None => self.next = Some((number, now + self.wait())),
             Some((next, _)) if number < next => return,
             Some((next, at)) if self.buffer.is_empty() && at <= now => {
                 // It had run dry: what was made up until now stands for what is missing.
@@ -76,7 +109,7 @@ impl Sound {
             };
             self.played.heard += PACKET;
             self.delay = at - timestamp;
-            let excess = self.delay - self.target.base() - self.target.get();
+            let excess = self.delay - self.target.base() - self.wait();
             let change = if excess > PACKET / 2 {
                 -STRETCH
             } else if excess < -PACKET / 2 {

@@ -44,6 +44,8 @@ pub struct ViewerConfig {
     /// The payload type by which it takes sound with earlier packets in it (RFC 2198), as Chromium
     /// does.
     pub red: Option<u8>,
+    /// It asks the jitter buffer for more time where that saves sound, as our page does.
+    pub patient: bool,
     /// The round trip that it reckons with. A browser that only receives does not measure it.
     pub rtt: Duration,
 }
@@ -53,6 +55,7 @@ impl Default for ViewerConfig {
         Self {
             transport_cc: true,
             red: Some(63),
+            patient: true,
             rtt: Duration::from_millis(100),
         }
     }
@@ -146,7 +149,11 @@ impl Viewer {
             start,
             streams: streams.collect(),
             decoder: Decoder::default(),
-            sound: Sound::default(),
+            sound: if config.patient {
+                Sound::patient()
+            } else {
+                Sound::default()
+            },
             next_report: None,
             next_estimate: now,
             next_nack: now,

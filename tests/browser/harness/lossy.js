@@ -27,6 +27,8 @@ export class LossyLine {
         this.port = near.address().port;
         /** Of the packets with media that go to the page, how many are lost, 0 to 1. */
         this.loss = 0;
+        /** @private @type {ReturnType<typeof setTimeout> | undefined} */
+        this.weather = undefined;
         /** The same of those that come from it. */
         this.lossUp = 0;
         /** One socket to the server for each of the page. @type {Map<number, import('node:dgram').Socket>} */
@@ -38,6 +40,25 @@ export class LossyLine {
             if (!isLost(data, this.lossUp))
                 this.line(from).send(data, far, '127.0.0.1');
         });
+    }
+
+    /**
+     * Loses all for `bad` ms, and nothing for `good` ms, on average each, until `loss` is wanted to
+     * be something else: see {@link settle}.
+     *
+     * @param {number} good
+     * @param {number} bad
+     */
+    rage(good, bad) {
+        this.loss = this.loss ? 0 : 1;
+        const lasts = -(this.loss ? bad : good) * Math.log(1 - Math.random());
+        this.weather = setTimeout(() => this.rage(good, bad), lasts);
+    }
+
+    /** Nothing is lost any more. */
+    settle() {
+        clearTimeout(this.weather);
+        this.loss = 0;
     }
 
     /** @param {number} far */
@@ -91,6 +112,7 @@ export class LossyLine {
     }
 
     close() {
+        this.settle();
         this.near.close();
         for (const line of this.lines.values())
             line.close();

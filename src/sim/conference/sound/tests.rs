@@ -57,3 +57,37 @@ fn repairs_are_worth_a_wait_if_there_are_many() {
     assert!(heard(10) <= 2, "{}", heard(10));
     assert!(heard(400) >= 8, "{}", heard(400));
 }
+
+/// A tenth is lost, 100 ms of each second; what was lost comes again 150 ms after its time.
+fn play_patiently(lossy: std::ops::Range<i64>, seconds: i64) -> (Sound, Vec<i64>) {
+    let mut sound = Sound::patient();
+    let mut arrivals = Vec::new();
+    for number in 0..seconds * 50 {
+        let timestamp = number * PACKET;
+        let is_lost = lossy.contains(&(number / 50)) && number % 50 >= 45;
+        let late = if is_lost { 150_000 } else { 0 };
+        arrivals.push((timestamp + 30_000 + late, number, timestamp));
+    }
+    arrivals.sort_unstable();
+    let mut waits = Vec::new();
+    for (now, number, timestamp) in arrivals {
+        sound.play(now);
+        sound.receive(now, number as u64, timestamp);
+        if number % 50 == 0 {
+            waits.push(sound.wait());
+        }
+    }
+    (sound, waits)
+}
+
+#[test]
+fn a_page_asks_for_time_where_that_saves_sound_and_gives_it_back() {
+    let (clean, waits) = play_patiently(0..0, 60);
+    assert_eq!(clean.played.concealed, 0);
+    assert!(waits.iter().all(|wait| *wait <= 80_000), "{waits:?}");
+    let (lossy, waits) = play_patiently(5..25, 180);
+    let wait = |at: usize| waits[at];
+    assert!(wait(4) <= 80_000 && wait(24) >= 150_000, "{waits:?}");
+    assert!(wait(179) <= 80_000, "{waits:?}");
+    assert!(lossy.played.concealed < 500_000, "{:?}", lossy.played);
+}
