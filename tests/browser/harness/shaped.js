@@ -20,6 +20,8 @@ export class ShapedLine extends LossyLine {
     /** Datagrams that found the queue full. */
     overflowed = 0;
     /** @private */
+    closed = false;
+    /** @private */
     waiting = 0;
     /** When the last of them has left. @private */
     free = 0;
@@ -42,6 +44,12 @@ export class ShapedLine extends LossyLine {
         return line;
     }
 
+    /** @override What is on its way is lost. */
+    close() {
+        this.closed = true;
+        super.close();
+    }
+
     /** @private @param {Buffer} data @param {() => void} send */
     pass(data, send) {
         if (this.waiting + data.length > this.queue) {
@@ -56,7 +64,7 @@ export class ShapedLine extends LossyLine {
             this.waiting -= data.length;
             this.carried += data.length;
             if (Math.random() >= this.loss)
-                setTimeout(send, this.delay);
+                setTimeout(() => this.closed || send(), this.delay);
         }, this.free - now);
     }
 }
