@@ -75,7 +75,9 @@ export class Videos {
             this.route(tile);
         }
         stream.userdata['tile'] = tile;
-        this.withhold(stream);
+        // Who joins is told who speaks before the streams come.
+        if (this.speakers.some(({id}) => id === stream.id))
+            this.heard(this.speakers);
         stream.ondowntrack = (track, _transceiver, media) => {
             track.onunmute = track.onmute = track.onended = () => {
                 tile.update();
