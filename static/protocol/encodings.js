@@ -4,6 +4,10 @@
 
 /** The rate of the small picture, bit/s: so much a receiver of `video-low` is promised. */
 const LOW = 100_000;
+/** That of the middle picture, bit/s: what narrow lines carry, of which the small one uses a part. */
+const MIDDLE = 400_000;
+/** Pictures so high, in pixels, are worth one between the large and the small. */
+const HIGH = 540;
 /** An encoding that rests is bound by this. */
 const REST = {maxBitrate: 30_000, maxFramerate: 1};
 /** A browser that refuses, perhaps as it is negotiating, is asked again after this, ms … */
@@ -48,14 +52,19 @@ export function encodingsFor(track, {maxBitrate, simulcast}) {
         return {};
     const high = maxBitrate ? {maxBitrate} : {};
     if (simulcast) {
+        const middle = {rid: 'm', scaleResolutionDownBy: 2, maxBitrate: middleRate(maxBitrate)};
         return {sendEncodings: [{rid: 'h', ...high},
+            ...(track.getSettings().height ?? 0) >= HIGH ? [middle] : [],
             {rid: 'l', scaleResolutionDownBy: 4, maxBitrate: LOW}]};
     }
     return maxBitrate ? {sendEncodings: [high]} : {};
 }
 
+/** @param {number} [bitrate] The bound of the large picture, bit/s, if it has one. */
+const middleRate = (bitrate) => bitrate ? Math.min(MIDDLE, Math.ceil(bitrate / 2)) : MIDDLE;
+
 /**
- * Bounds the rate of a sender's largest picture.
+ * Bounds the rate of a sender's largest picture, and so that of the middle one.
  *
  * @param {RTCRtpSender} sender
  * @param {number} bitrate bit/s, 0 for no bound.
@@ -73,6 +82,9 @@ export function bound(sender, bitrate) {
             largest.maxBitrate = bitrate;
         else
             delete largest.maxBitrate;
+        const middle = encodings.find(({rid}) => rid === 'm');
+        if (middle)
+            middle.maxBitrate = middleRate(bitrate);
         return true;
     });
 }

@@ -119,8 +119,8 @@ export class Stream {
      * Sends a track. `pc.addTrack` does as well; this one also bounds and layers pictures.
      *
      * @param {MediaStreamTrack} track
-     * @param {{maxBitrate?: number, simulcast?: boolean}} [how] bit/s; with `simulcast` a small
-     *     picture goes beside the large one, for who asks for `video-low`.
+     * @param {{maxBitrate?: number, simulcast?: boolean}} [how] bit/s; with `simulcast`
+     *     smaller pictures go beside the large one, the smallest for who asks for `video-low`.
      */
     addTrack(track, {maxBitrate, simulcast = false} = {}) {
         if (!this.stream.getTracks().includes(track))

@@ -8,11 +8,11 @@ import {settings} from '../settings.js';
 
 /** @typedef {'camera' | 'screenshare' | 'video'} Label */
 
-/** With more people than this a small picture is sent beside the large one. */
+/** With more people than this smaller pictures are sent beside the large one. */
 const FEW = 4;
 
 /**
- * Whether a small picture of the camera is sent beside the large one.
+ * Whether smaller pictures of the camera are sent beside the large one.
  *
  * @param {Session} session
  */
