@@ -300,7 +300,7 @@ for (const name of /** @type {const} */ (['chromium', 'firefox'])) {
                 ben.sc.close();
                 return {rids, bounded};
             });
-            assert.deepEqual(seen.rids, ['h', 'l']);
+            assert.deepEqual(seen.rids, ['h', 'm', 'l']);
             assert.equal(seen.bounded, 300_000);
         });
 
