@@ -75,9 +75,10 @@ export class Videos {
             this.route(tile);
         }
         stream.userdata['tile'] = tile;
+        this.withhold(stream);
         // Who joins is told who speaks before the streams come.
         if (this.speakers.some(({id}) => id === stream.id))
-            this.heard(this.speakers);
+            this.enlarge();
         stream.ondowntrack = (track, _transceiver, media) => {
             track.onunmute = track.onmute = track.onended = () => {
                 tile.update();
@@ -132,7 +133,13 @@ export class Videos {
         this.speakers = speakers;
         for (const stream of Object.values(down))
             this.withhold(stream);
-        const others = speakers.filter(({id}) => id in down);
+        this.enlarge();
+    }
+
+    /** @private Who speaks, or spoke last, may be shown large. */
+    enlarge() {
+        const {down} = this.session.connection;
+        const others = this.speakers.filter(({id}) => id in down);
         const speaking = others.filter(({speaks}) => speaks);
         const last = others.filter(({withheld}) => !withheld).slice(0, 1);
         for (const {id} of speaking.length > 0 ? speaking.reverse() : last) {
