@@ -54,13 +54,17 @@ export async function launch(name, flags = []) {
         throw new Error(`there is no ${executablePath}: install the package ${debianPackage}, `
             + `or name the program in ${variable}`);
     }
-    return puppeteer.launch({
+    const browser = await puppeteer.launch({
         browser: name === 'chromium' ? 'chrome' : 'firefox',
         executablePath, headless: true, acceptInsecureCerts: true,
         args: name === 'chromium' ? [...CHROMIUM_FLAGS, ...flags] : [],
         extraPrefsFirefox: FIREFOX_PREFERENCES,
         protocolTimeout: 180_000,
     });
+    // Puppeteer reads no further once the browser is up; WebRTC logs until the pipe is full, and
+    // then its threads wait for ever, and with them the page.
+    browser.process()?.stderr?.resume();
+    return browser;
 }
 
 /**
