@@ -9,7 +9,7 @@
 mod sim_support;
 
 use perikon::media::Codec;
-use perikon::shard::{MediaFigures, PathFigures, ShardFigures};
+use perikon::shard::{Drop, MediaFigures, PathFigures, ShardFigures};
 use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
 use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
 use sim_support::*;
@@ -254,4 +254,46 @@ fn what_is_paused_is_said_of_both_ends() {
 
 fn now_of(world: &mut World) -> PathFigures {
     world.shard_mut(0).unwrap().figures().paths
+}
+
+/// Browsers report on sound and on pictures from two SSRCs, each with indices of its own: neither's
+/// are copies of the other's.
+#[test]
+fn reports_on_sound_and_on_pictures_are_both_heard() {
+    let mut world = world(97);
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
+    let lossy = LinkConfig {
+        loss: 0.1,
+        ..LinkConfig::GOOD
+    };
+    let host = world.add_host(LinkConfig::GOOD, lossy);
+    let config = ReceiverConfig {
+        // What is lost is only reported.
+        nack: false,
+        ..receiver(lossy)
+    };
+    let one = world.subscribe(host, publisher, config).unwrap();
+    let browser = PublisherConfig {
+        encodings: SIMULCAST3,
+        ..PublisherConfig::default()
+    };
+    let browser = world.broadcast(host, 0, browser).unwrap();
+    let host = world.add_host(LinkConfig::GOOD, lossy);
+    let other = world.watch(host, browser, ViewerConfig::default()).unwrap();
+    world.run_for(secs(20)).unwrap();
+
+    assert_eq!(world.drops(0, Drop::Replayed), 0);
+    let stats = world.shard_stats(0);
+    for client in [one, other] {
+        let peer = world.peer(client).unwrap();
+        let stream = stats.streams.iter().find(|one| one.peer == peer).unwrap();
+        assert_eq!(stream.tracks.len(), 2);
+        for track in &stream.tracks {
+            assert!(track.lost > 0, "{client:?} {track:?}");
+        }
+    }
+    for track in &world.client(one).tracks {
+        assert!(track.sender_reports >= 15, "{track:?}");
+    }
 }

@@ -5,6 +5,7 @@ use super::receiver::Receiver;
 use super::report::ClientReport;
 use super::sender::Sender;
 use super::world::SimError;
+use crate::media::Kind;
 use crate::media::feedback::{Compound, SenderInfo};
 use crate::transport::Path;
 use crate::transport::demux::{Protocol, demux};
@@ -12,17 +13,30 @@ use crate::transport::description::{IceCredentials, RemoteTransport};
 use crate::transport::identity::Identity;
 use crate::transport::peer::{Role, Transport, TransportEvent};
 use crate::transport::srtp::RTCP_OVERHEAD;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Datagrams on their way out: where to, and what.
 pub(super) type Outbox = Vec<(SocketAddr, Vec<u8>)>;
 
+/// Who reports on what it receives of this kind: a constant of Chromium's for each, where it sends
+/// nothing itself.
+pub(super) fn reporter(kind: Kind) -> u32 {
+    match kind {
+        Kind::Audio => 0xfa17_fa17,
+        Kind::Video => 1,
+    }
+}
+
 /// A transport with one local address.
 pub(super) struct Endpoint {
     identity: Identity,
     pub(super) transport: Transport,
     local: [SocketAddr; 1],
+    /// The index of the last RTCP from each SSRC: they count by themselves (RFC 3711, section
+    /// 3.2.3), and in browsers all begin with 1.
+    rtcp_indices: BTreeMap<u32, u32>,
 }
 
 impl Endpoint {
@@ -32,29 +46,18 @@ impl Endpoint {
         }
     }
 
-    /// Sends a sender report of each track.
+    /// Sends a sender report of each track, from its own SSRC.
     pub(super) fn send_reports(
         &mut self,
         tracks: impl Iterator<Item = (u32, SenderInfo)>,
         outbox: &mut Outbox,
     ) {
-        let mut buffer = vec![0; 600];
-        let mut compound: Option<Compound<'_>> = None;
-        let mut space = Some(buffer.as_mut_slice());
         for (ssrc, info) in tracks {
-            match (&mut compound, space.take()) {
-                (Some(compound), _) => {
-                    // There is room for more tracks than a publisher has.
-                    let _ = compound.sender_report(ssrc, &info, &[]);
-                }
-                (None, Some(space)) => {
-                    compound = Compound::with_sender_report(space, ssrc, &info, &[]).ok();
-                }
-                (None, None) => {}
+            let mut buffer = vec![0; 100];
+            let compound = Compound::with_sender_report(&mut buffer, ssrc, &info, &[]);
+            if let Some(len) = compound.ok().map(|compound| compound.len()) {
+                self.send_rtcp(buffer, len, outbox);
             }
-        }
-        if let Some(len) = compound.map(|compound| compound.len()) {
-            self.send_rtcp(buffer, len, outbox);
         }
     }
 
@@ -64,8 +67,16 @@ impl Endpoint {
         let Some(path) = self.transport.path() else {
             return;
         };
+        let Some(ssrc) = buffer.get(4..).and_then(|rest| rest.first_chunk()) else {
+            return;
+        };
+        let index = self
+            .rtcp_indices
+            .entry(u32::from_be_bytes(*ssrc))
+            .or_default();
+        *index += 1;
         if let Some(sealer) = self.transport.sealer()
-            && let Ok(len) = sealer.seal_rtcp(&mut buffer, len)
+            && let Ok(len) = sealer.seal_rtcp_at(*index, &mut buffer, len)
         {
             buffer.truncate(len);
             outbox.push((path.remote, buffer));
@@ -106,6 +117,7 @@ impl Client {
                 identity: identity.clone(),
                 transport,
                 local: [local],
+                rtcp_indices: BTreeMap::new(),
             },
             media,
             report: ClientReport::default(),
@@ -127,6 +139,7 @@ impl Client {
             identity,
             transport,
             local,
+            ..
         } = &mut self.endpoint;
         transport.set_remote(now, identity, remote, local)?;
         Ok(())
@@ -147,6 +160,7 @@ impl Client {
             identity,
             transport,
             local,
+            ..
         } = &mut self.endpoint;
         match demux(data) {
             Some(Protocol::Stun) => {
@@ -199,6 +213,7 @@ impl Client {
             identity,
             transport,
             local,
+            ..
         } = &mut self.endpoint;
         if transport.poll_timeout().is_some_and(|at| at <= now) {
             transport.handle_timeout(now, identity, local);

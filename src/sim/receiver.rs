@@ -1,6 +1,6 @@
 //! What a simulated receiver does with the tracks it is sent.
 
-use super::client::{Endpoint, Outbox, since};
+use super::client::{Endpoint, Outbox, reporter, since};
 use super::decode::{Decoder, Screen};
 use super::layers::{self, LayersConfig};
 use super::payload::{self, Mark};
@@ -268,22 +268,20 @@ impl Receiver {
         if !regular && self.poll_timeout().is_none_or(|at| at > now) {
             return;
         }
-        let Some(own) = self.tracks.first().map(|track| track.ssrc ^ 1) else {
-            return;
-        };
-        let mut blocks = Vec::new();
         if regular {
             self.next_report = Some(next_report + REPORT_INTERVAL);
-            for track in &mut self.tracks {
-                blocks.extend(track.reception.report(track.ssrc, now));
-            }
         }
-        let mut buffer = vec![0; 1_200];
-        let Ok(mut compound) = Compound::with_receiver_report(&mut buffer, own, &blocks) else {
-            return;
-        };
-        let mut asked = regular;
-        for track in &mut self.tracks {
+        for (at, track) in self.tracks.iter_mut().enumerate() {
+            let own = reporter(track.kind);
+            let block = regular.then(|| track.reception.report(track.ssrc, now));
+            let block = block.flatten();
+            let mut buffer = vec![0; 1_200];
+            let Ok(mut compound) =
+                Compound::with_receiver_report(&mut buffer, own, block.as_slice())
+            else {
+                return;
+            };
+            let mut asked = regular;
             let lost = track.poll_missing((self.start, now), &self.config);
             // What does not fit is asked for with the next.
             if !lost.is_empty() && compound.nack(own, track.ssrc, &lost).is_ok() {
@@ -294,12 +292,15 @@ impl Receiver {
                 track.report.keyframe_requests += 1;
                 asked |= compound.pli(own, track.ssrc).is_ok();
             }
-        }
-        let told = self.arrivals.write(now, &mut compound, own, own ^ 1);
-        asked |= told.is_ok_and(|told| told);
-        let len = compound.len();
-        if asked {
-            endpoint.send_rtcp(buffer, len, outbox);
+            // Of all that arrives, Chromium tells from the first.
+            if at == 0 {
+                let told = self.arrivals.write(now, &mut compound, own, track.ssrc);
+                asked |= told.is_ok_and(|told| told);
+            }
+            let len = compound.len();
+            if asked {
+                endpoint.send_rtcp(buffer, len, outbox);
+            }
         }
     }
 

@@ -160,12 +160,26 @@ impl Sealer {
     /// When the compound is shorter than a header, or `packet` than the compound and
     /// [`RTCP_OVERHEAD`].
     pub fn seal_rtcp(&mut self, packet: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        let len = self.seal_rtcp_at(self.rtcp_index, packet, len)?;
+        self.rtcp_index = (self.rtcp_index + 1) & !E_FLAG;
+        Ok(len)
+    }
+
+    /// The same under an index (31 bits) of the caller's, who sees to it that no two compounds from
+    /// one SSRC have the same. Only for who counts by SSRC, and then for all.
+    ///
+    /// # Errors
+    /// As [`Self::seal_rtcp`].
+    pub fn seal_rtcp_at(
+        &self,
+        index: u32,
+        packet: &mut [u8],
+        len: usize,
+    ) -> Result<usize, SrtpError> {
         if len < 8 || packet.len() < len + RTCP_OVERHEAD {
             return Err(SrtpError::Truncated);
         }
         let ssrc = read_u32(packet, 4);
-        let index = self.rtcp_index;
-        self.rtcp_index = (index + 1) & !E_FLAG;
         let trailer = (index | E_FLAG).to_be_bytes();
         match &self.rtcp {
             Cipher::Gcm { key, salt } => {

@@ -12,7 +12,7 @@ use crate::media::rate::Reception;
 use crate::media::red::Blocks;
 use crate::media::twcc::ArrivalLog;
 use crate::shard::DownTrackConfig;
-use crate::sim::client::{Endpoint, Outbox, since};
+use crate::sim::client::{Endpoint, Outbox, reporter, since};
 use crate::sim::link::BIN;
 use crate::sim::report::ClientReport;
 use crate::transport::description::{Extension, ExtensionIds};
@@ -386,9 +386,6 @@ impl Viewer {
         self.play(now);
         let next_report = *self.next_report.get_or_insert(now + REPORT_INTERVAL / 2);
         let regular = next_report <= now;
-        let Some(own) = self.streams.first().map(|stream| stream.ssrc ^ 1) else {
-            return;
-        };
         if self.stuck_at.is_some_and(|at| at <= now) {
             let wait = if self.decoder.is_waiting() {
                 FIRST_KEYFRAME
@@ -399,12 +396,8 @@ impl Viewer {
             self.pli = true;
         }
         let fell = self.estimate(now);
-        let mut blocks = Vec::new();
         if regular {
             self.next_report = Some(next_report + REPORT_INTERVAL);
-            for stream in &mut self.streams {
-                blocks.extend(stream.reception.report(stream.ssrc, now));
-            }
             let sound = self.streams.iter().find(|one| one.kind == Kind::Audio);
             if let Some(moment) = sound.and_then(|stream| stream.last_moment)
                 && self.sound.delay != 0
@@ -413,17 +406,24 @@ impl Viewer {
                 self.report.sound_delays.push(self.sound.delay + offset);
             }
         }
-        let mut buffer = vec![0; 1_200];
-        let Ok(mut compound) = Compound::with_receiver_report(&mut buffer, own, &blocks) else {
-            return;
-        };
-        let mut asked = regular;
         let nacks = self.next_nack <= now;
         if nacks {
             self.next_nack = now + NACK_INTERVAL;
         }
+        let remb = self.due_remb(now, fell);
         let floors = [self.sound.next_number(), self.decoder.floor()];
-        for stream in &mut self.streams {
+        let pictures = self.streams.last().map(|stream| stream.ssrc);
+        for (at, stream) in self.streams.iter_mut().enumerate() {
+            let own = reporter(stream.kind);
+            let block = regular.then(|| stream.reception.report(stream.ssrc, now));
+            let block = block.flatten();
+            let mut buffer = vec![0; 1_200];
+            let Ok(mut compound) =
+                Compound::with_receiver_report(&mut buffer, own, block.as_slice())
+            else {
+                return;
+            };
+            let mut asked = regular;
             let floor = floors[usize::from(stream.kind == Kind::Video)];
             let lost = stream.poll_missing(now, self.config.rtt, floor);
             if !lost.is_empty() && compound.nack(own, stream.ssrc, &lost).is_ok() {
@@ -434,34 +434,40 @@ impl Viewer {
                 self.report.keyframe_requests += 1;
                 asked |= compound.pli(own, stream.ssrc).is_ok();
             }
-        }
-        if self.config.transport_cc
-            && let Some(media) = self.streams.last().map(|stream| stream.ssrc)
-        {
-            // What does not fit is told of with the next.
-            asked |= self.arrivals.write(now, &mut compound, own, media) == Ok(true);
-        }
-        if !self.config.transport_cc
-            && let Some(aimd) = &self.aimd
-        {
-            let rate = aimd.rate();
-            let due = match self.remb {
-                None => true,
-                Some((last, at)) => {
-                    now.saturating_duration_since(at) >= REPORT_INTERVAL
-                        || (fell && rate < last * 97 / 100)
-                }
-            };
-            let video = self.streams.iter().find(|one| one.kind == Kind::Video);
-            if due && let Some(stream) = video {
-                self.remb = Some((rate, now));
+            // Of all that arrives, Chromium tells from the first.
+            if self.config.transport_cc
+                && at == 0
+                && let Some(media) = pictures
+            {
+                // What does not fit is told of with the next.
+                asked |= self.arrivals.write(now, &mut compound, own, media) == Ok(true);
+            }
+            if stream.kind == Kind::Video
+                && let Some(rate) = remb
+            {
                 asked |= compound.remb(own, rate, &[stream.ssrc]).is_ok();
             }
+            let len = compound.len();
+            if asked {
+                endpoint.send_rtcp(buffer, len, outbox);
+            }
         }
-        let len = compound.len();
-        if asked {
-            endpoint.send_rtcp(buffer, len, outbox);
+    }
+
+    /// What it estimates, if that is to be told now.
+    fn due_remb(&mut self, now: Instant, fell: bool) -> Option<u64> {
+        let rate = self.aimd.as_ref()?.rate();
+        let has_pictures = self.streams.iter().any(|one| one.kind == Kind::Video);
+        if self.config.transport_cc || !has_pictures {
+            return None;
         }
+        let due = self.remb.is_none_or(|(last, at)| {
+            now.saturating_duration_since(at) >= REPORT_INTERVAL || (fell && rate < last * 97 / 100)
+        });
+        due.then(|| {
+            self.remb = Some((rate, now));
+            rate
+        })
     }
 
     /// Estimates what the path takes. True if it became less.
