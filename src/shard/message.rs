@@ -385,6 +385,8 @@ pub struct TrackStats {
     /// Packets of sound that never came and were found in later ones (up), or were sent with earlier
     /// ones in them (down).
     pub redundant: u64,
+    /// How many earlier packets of sound go with each now, where the receiver takes them (down).
+    pub copies: Option<u8>,
     /// Keyframes received (up) or sent (down).
     pub keyframes: u64,
     /// PLI and FIR sent (up) or received (down).

@@ -130,6 +130,7 @@ fn down_stats(down: &DownPeer, ups: &Slab<UpPeer>, estimate: Option<u64>) -> Str
                 nacks: figures.nacks,
                 repaired: figures.repaired,
                 redundant: figures.redundant,
+                copies: track.redundant_copies(),
                 keyframes: figures.keyframes,
                 keyframe_requests: figures.keyframe_requests,
                 switches: figures.switches,

@@ -87,6 +87,10 @@ pub struct DownTrackStatistics {
     pub tid: u8,
     /// The highest there is.
     pub max_tid: u8,
+    /// Sound: how many earlier packets go with each now, as the receiver loses some; absent where
+    /// it takes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redundant: Option<u8>,
     /// ms, once known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt: Option<f64>,
@@ -118,6 +122,7 @@ fn down_track(track: &TrackStats, stream: &StreamStats) -> DownTrackStatistics {
         max_sid: track.shown.max_sid,
         tid: track.shown.tid,
         max_tid: track.shown.max_tid,
+        redundant: track.copies,
         rtt: stream.rtt.map(milliseconds),
     }
 }

@@ -9,6 +9,7 @@ use super::sender::level;
 use crate::media::feedback::{Compound, NtpClock, NtpTime, Report, Reports};
 use crate::media::packet::{self, Header};
 use crate::media::rate::Reception;
+use crate::media::red::Blocks;
 use crate::media::twcc::ArrivalLog;
 use crate::media::{Codec, Kind};
 use crate::shard::DownTrackConfig;
@@ -35,6 +36,8 @@ pub struct ReceiverConfig {
     pub nack: bool,
     /// It takes repairs of pictures as a stream of their own (RFC 4588).
     pub rtx: bool,
+    /// It takes sound with earlier packets in each (RFC 2198).
+    pub red: bool,
     /// It tells which packets arrived, by transport-wide numbers.
     pub transport_cc: bool,
     /// How late a packet may be before it is asked for.
@@ -52,6 +55,7 @@ impl Default for ReceiverConfig {
             video: true,
             nack: true,
             rtx: true,
+            red: false,
             transport_cc: true,
             patience: Duration::from_millis(10),
             rtt: Duration::from_millis(100),
@@ -74,6 +78,7 @@ struct Track {
     ssrc: u32,
     payload_type: u8,
     sequence: Sequence,
+    red: Option<u8>,
     rtx: Option<Rtx>,
     rtx_sequence: Sequence,
     /// Numbers that came by a repair first.
@@ -127,6 +132,7 @@ impl Receiver {
                 ssrc: down.ssrc,
                 payload_type: down.payload_type,
                 sequence: Sequence::default(),
+                red: down.red,
                 rtx: down.rtx,
                 rtx_sequence: Sequence::default(),
                 restored: BTreeSet::new(),
@@ -214,7 +220,12 @@ impl Receiver {
         }
         let times = (self.start, now);
         if !is_repair {
-            track.receive(times, &self.config, extended, &header, data, &self.scratch);
+            let mut header = header;
+            let Some(payload) = track.unwrap(&mut header, &self.scratch) else {
+                track.report.corrupted += 1;
+                return true;
+            };
+            track.receive(times, &self.config, extended, &header, data, payload);
             return true;
         }
         if packet::without_padding(&header, &self.scratch).is_empty() {
@@ -344,6 +355,20 @@ impl Track {
     fn is_rtx(&self, header: &Header) -> bool {
         let agreed = self.rtx.map(|rtx| rtx.payload_type);
         agreed == Some(header.payload_type)
+    }
+
+    /// The packet itself, if it came with earlier ones, which must be whole.
+    fn unwrap<'a>(&mut self, header: &mut Header, payload: &'a [u8]) -> Option<&'a [u8]> {
+        if self.red != Some(header.payload_type) {
+            return Some(payload);
+        }
+        header.payload_type = self.payload_type;
+        let blocks = Blocks::parse(payload, self.payload_type).ok()?;
+        for earlier in blocks.earlier() {
+            payload::read(self.kind, payload.get(earlier.range())?)?;
+            self.report.copies += 1;
+        }
+        payload.get(blocks.primary()..)
     }
 
     fn receive(

@@ -43,6 +43,8 @@ pub struct TrackReport {
     pub by_rtx: u64,
     /// … whose original had arrived.
     pub needless: u64,
+    /// Earlier packets of sound that came in later ones.
+    pub copies: u64,
     /// Requests for a keyframe.
     pub keyframe_requests: u64,
     /// From capture to arrival of each packet, in µs.

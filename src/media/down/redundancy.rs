@@ -294,6 +294,13 @@ impl DownTrack {
         self.redundancy.as_ref().map(|red| red.payload_type)
     }
 
+    /// How many earlier packets go with each now; `None` where the receiver agreed to none.
+    pub fn redundant_copies(&self) -> Option<u8> {
+        self.config.red?;
+        let distances = self.redundancy.as_ref().map(|red| red.distances.len());
+        Some(distances.map_or(0, |copies| copies as u8))
+    }
+
     /// Counts what went with a packet, in bytes.
     pub fn sent_copies(&mut self, bytes: usize) {
         self.figures.redundant += 1;

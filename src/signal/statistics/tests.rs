@@ -4,7 +4,7 @@ use super::*;
 use serde_json::{Value, json};
 
 #[test]
-fn what_is_paused_says_so() {
+fn tracks_say_what_is_paused_and_how_redundant_sound_is() {
     for paused in [true, false] {
         let encoding = TrackStats {
             rid: Some("h".to_owned()),
@@ -29,6 +29,13 @@ fn what_is_paused_says_so() {
         };
         let down: Value = serde_json::to_value(down_track(&track, &stream)).unwrap();
         assert_eq!(down["paused"], paused, "{down}");
+        assert_eq!(down.get("redundant"), None, "{down}");
+        let sound = TrackStats {
+            copies: Some(2),
+            ..track.clone()
+        };
+        let down: Value = serde_json::to_value(down_track(&sound, &stream)).unwrap();
+        assert_eq!(down["redundant"], 2, "{down}");
         let plain: Value = serde_json::to_value(up_track(&track)).unwrap();
         assert_eq!(plain.get("rid"), None, "{plain}");
     }

@@ -12,6 +12,7 @@ use crate::transport::peer::Role;
 
 /// Payload types of the server's offers.
 const AUDIO_TYPE: u8 = 111;
+const RED_TYPE: u8 = 63;
 const VIDEO_TYPE: u8 = 96;
 
 /// What a receiver agreed to.
@@ -95,7 +96,7 @@ impl World {
                 encodings,
                 publisher: 0,
                 ssrc,
-                red: None,
+                red: (config.red && kind == Kind::Audio).then_some(RED_TYPE),
                 rtx,
                 // Sound that is sent again must be the same.
                 transport_cc: config.transport_cc && !(config.nack && kind == Kind::Audio),
