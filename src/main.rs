@@ -1,9 +1,11 @@
 //! The `perikon` server program.
 
+mod log;
 mod service;
 #[cfg(feature = "otel")]
 mod telemetry;
 
+use log::{Lines, Writing};
 use perikon::Server;
 use perikon::config::{self, Asked, Config, LogFormat};
 use perikon::server::Report;
@@ -33,35 +35,47 @@ fn main() -> ExitCode {
         }
         Err(error) => return fail(USAGE, &error),
     };
+    perikon::memory::share_heaps();
     let log = match start_log(config.log_format) {
         Ok(log) => log,
         Err(error) => return fail(USAGE, &error),
     };
     allow_many_files();
-    perikon::memory::share_heaps();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(1, &error),
+    let end = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let end = runtime.block_on(run(config));
+            // A lookup or a hash that is still under way need not be waited for.
+            runtime.shutdown_background();
+            end
+        }
+        Err(error) => End::Failed(error.to_string()),
     };
-    let code = runtime.block_on(run(config));
-    // A lookup or a hash that is still under way need not be waited for.
-    runtime.shutdown_background();
-    log.end();
-    code
+    log.end(end)
 }
 
-async fn run(config: Config) -> ExitCode {
+/// How the server ended.
+enum End {
+    Well,
+    /// For this reason.
+    Failed(String),
+    /// Ctrl-C came twice: nothing is waited for.
+    AtOnce,
+}
+
+async fn run(config: Config) -> End {
     let (mut terminate, mut interrupt, mut hang_up) = match (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
         signal(SignalKind::hangup()),
     ) {
         (Ok(terminate), Ok(interrupt), Ok(hang_up)) => (terminate, interrupt, hang_up),
-        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => return fail(1, &error),
+        (Err(error), _, _) | (_, Err(error), _) | (_, _, Err(error)) => {
+            return End::Failed(error.to_string());
+        }
     };
     let mut server = match Server::start(config).await {
         Ok(server) => server,
-        Err(error) => return fail(1, &error),
+        Err(error) => return End::Failed(error.to_string()),
     };
     say(server.greeting());
     service::ready();
@@ -80,17 +94,17 @@ async fn run(config: Config) -> ExitCode {
                 continue;
             }
             () = &mut drained => tracing::info!("drained: ending"),
-            error = server.failed() => return fail(1, &error),
+            error = server.failed() => return End::Failed(error.to_string()),
         }
         break;
     }
     service::stopping();
-    let code = tokio::select! {
-        () = server.shutdown() => ExitCode::SUCCESS,
-        _ = interrupt.recv() => std::process::exit(INTERRUPTED),
+    let end = tokio::select! {
+        () = server.shutdown() => End::Well,
+        _ = interrupt.recv() => End::AtOnce,
     };
     watchdog.abort();
-    code
+    end
 }
 
 /// Each client is an open file, and the usual limit of 1024 is there for the sake of programs that
@@ -104,16 +118,35 @@ fn allow_many_files() {
     }
 }
 
-#[cfg(feature = "otel")]
-use telemetry::Telemetry as Log;
+/// The log, and traces where they are wanted.
+struct Log {
+    lines: Lines,
+    writing: Writing,
+    #[cfg(feature = "otel")]
+    telemetry: telemetry::Telemetry,
+}
 
-/// The log, which needs no end.
-#[cfg(not(feature = "otel"))]
-struct Log;
-
-#[cfg(not(feature = "otel"))]
 impl Log {
-    fn end(self) {}
+    /// Tells how it ended, and sends and writes what is left. Blocks: not to be called by an async
+    /// thread.
+    fn end(mut self, end: End) -> ExitCode {
+        let code = match end {
+            End::AtOnce => {
+                drop(self.writing);
+                std::process::exit(INTERRUPTED);
+            }
+            End::Well => ExitCode::SUCCESS,
+            End::Failed(_) => ExitCode::FAILURE,
+        };
+        #[cfg(feature = "otel")]
+        self.telemetry.end();
+        if let End::Failed(reason) = end {
+            // Behind what was logged before.
+            let _ = self.lines.write_all(complaint(&reason).as_bytes());
+        }
+        drop(self.writing);
+        code
+    }
 }
 
 fn start_log(format: LogFormat) -> Result<Log, String> {
@@ -123,23 +156,30 @@ fn start_log(format: LogFormat) -> Result<Log, String> {
         }
         _ => EnvFilter::new(LOG),
     };
-    begin_log(format, filter)
+    let (lines, writing) =
+        Lines::start().map_err(|error| format!("cannot start the log: {error}"))?;
+    #[cfg(feature = "otel")]
+    let telemetry = telemetry::start(format, filter, lines.clone())?;
+    #[cfg(not(feature = "otel"))]
+    begin_log(format, filter, lines.clone())?;
+    Ok(Log {
+        lines,
+        writing,
+        #[cfg(feature = "otel")]
+        telemetry,
+    })
 }
 
-#[cfg(feature = "otel")]
-use telemetry::start as begin_log;
-
 #[cfg(not(feature = "otel"))]
-fn begin_log(format: LogFormat, filter: EnvFilter) -> Result<Log, String> {
+fn begin_log(format: LogFormat, filter: EnvFilter, lines: Lines) -> Result<(), String> {
     use std::io::IsTerminal as _;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(move || lines.clone());
     match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     }
-    .map(|()| Log)
     .map_err(|error| format!("cannot start the log: {error}"))
 }
 
@@ -151,6 +191,10 @@ fn say(text: &str) {
 
 /// One line to standard error.
 fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
-    let _ = writeln!(io::stderr(), "perikon: {error}");
+    let _ = io::stderr().write_all(complaint(error).as_bytes());
     ExitCode::from(code)
+}
+
+fn complaint(error: &dyn std::fmt::Display) -> String {
+    format!("perikon: {error}\n")
 }

@@ -2,6 +2,7 @@
 //! (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>). Without an endpoint there are
 //! none.
 
+use crate::log::Lines;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
@@ -34,7 +35,11 @@ impl Telemetry {
 ///
 /// # Errors
 /// With a sentence for the user.
-pub(crate) fn start(format: LogFormat, filter: EnvFilter) -> Result<Telemetry, String> {
+pub(crate) fn start(
+    format: LogFormat,
+    filter: EnvFilter,
+    lines: Lines,
+) -> Result<Telemetry, String> {
     let provider = provider()?;
     let traces = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
@@ -43,7 +48,7 @@ pub(crate) fn start(format: LogFormat, filter: EnvFilter) -> Result<Telemetry, S
             .with_threads(false)
             .with_filter(filter_fn(|of| of.is_span() && of.target() == TARGET))
     });
-    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = tracing_subscriber::fmt::layer().with_writer(move || lines.clone());
     let log = match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => log.json().flatten_event(true).boxed(),

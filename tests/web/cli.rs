@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -77,7 +77,12 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Waits for its end: the exit code and the log.
+    /// What it logs from now on, and nobody has read yet.
+    pub(crate) fn take_log(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("a pipe")
+    }
+
+    /// Waits for its end: the exit code, and the log unless it was taken.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
         while self.child.try_wait().expect("waiting").is_none() {
@@ -85,12 +90,9 @@ impl Running {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .expect("a pipe")
-            .read_to_string(&mut log)
-            .expect("text");
+        if let Some(mut rest) = self.child.stderr.take() {
+            rest.read_to_string(&mut log).expect("text");
+        }
         (self.child.wait().expect("waiting").code(), log)
     }
 }

@@ -9,6 +9,7 @@ mod http_files;
 mod http_groups;
 mod http_packed;
 mod http_secure;
+mod log;
 mod operations;
 mod support;
 #[cfg(feature = "otel")]
