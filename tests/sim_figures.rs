@@ -297,3 +297,40 @@ fn reports_on_sound_and_on_pictures_are_both_heard() {
         assert!(track.sender_reports >= 15, "{track:?}");
     }
 }
+
+/// A receiver that says nothing of its path loses some sound: earlier packets go with it, but not
+/// beside pictures of two people, which are too much perhaps as it is.
+#[test]
+fn sound_on_an_unknown_path_leaves_room_for_pictures() {
+    for video in [true, false] {
+        let mut world = world(98);
+        let lossy = LinkConfig {
+            loss: 0.06,
+            ..LinkConfig::GOOD
+        };
+        let receivers = world.add_host(LinkConfig::GOOD, lossy);
+        let config = ReceiverConfig {
+            video,
+            red: true,
+            transport_cc: false,
+            ..receiver(lossy)
+        };
+        let clients = [0, 1].map(|_| {
+            let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+            let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
+            world.subscribe(receivers, publisher, config).unwrap()
+        });
+        world.run_for(secs(20)).unwrap();
+        let stats = world.shard_stats(0);
+        for client in clients {
+            let peer = world.peer(client).unwrap();
+            let stream = stats.streams.iter().find(|one| one.peer == peer).unwrap();
+            assert_eq!(stream.estimate, None);
+            let copies = stream.tracks[AUDIO].copies.unwrap();
+            assert_eq!(copies > 0, !video, "{copies}");
+            let report = &world.client(client).tracks[AUDIO];
+            assert_sound(report, "who loses some");
+            assert_eq!(report.copies > 0, !video, "{report:?}");
+        }
+    }
+}

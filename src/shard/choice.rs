@@ -7,9 +7,6 @@ use std::time::{Duration, Instant};
 /// How often it is looked at which encodings a publisher sends: it begins and ends them as its
 /// bandwidth allows, without a word.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// What a receiver's path is taken to carry of pictures until something is known of it, bit/s: the
-/// first keyframe of more would keep one with less from seeing or hearing anything for seconds.
-const UNKNOWN_PATH: u64 = 1_000_000;
 
 impl Shard {
     /// Decides anew for all receivers of a publisher with several encodings, from time to time.
@@ -79,11 +76,9 @@ impl Shard {
         let Some(peer) = downs.get_mut(down as usize) else {
             return;
         };
-        let Some(client) = clients.get(peer.client) else {
+        let Some(room) = clients.carried_each(peer.client) else {
             return;
         };
-        let carried = client.estimate.bitrate().unwrap_or(UNKNOWN_PATH);
-        let room = carried / client.downs.len().max(1) as u64;
         let Some(track) = peer.tracks.get(usize::from(at)) else {
             return;
         };

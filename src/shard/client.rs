@@ -27,6 +27,9 @@ const UNBOUND: u64 = 50_000_000;
 const STARVED: u64 = 3;
 /// Taken for what a sound costs until it is known, bit/s.
 const SOUND: u64 = 48_000;
+/// What a path is taken to carry until something is known of it, bit/s: the first keyframe of more
+/// would keep one with less from seeing or hearing anything for seconds.
+const UNKNOWN_PATH: u64 = 1_000_000;
 /// Taken for the round-trip time of a path until it is known.
 const UNKNOWN_RTT: Duration = Duration::from_millis(100);
 
@@ -129,6 +132,14 @@ impl Clients {
     /// What the path of a client is taken to carry, bit/s.
     pub(crate) fn carried(&self, place: u32) -> Option<u64> {
         self.get(place)?.estimate.bitrate()
+    }
+
+    /// The same for each of its streams. Until something is known of the path, what hurts no path
+    /// much.
+    pub(crate) fn carried_each(&self, place: u32) -> Option<u64> {
+        let client = self.get(place)?;
+        let carried = client.estimate.bitrate().unwrap_or(UNKNOWN_PATH);
+        Some(carried / client.downs.len().max(1) as u64)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
@@ -263,8 +274,8 @@ impl Client {
 }
 
 impl Shard {
-    /// What a receiver's path carries for each of its client's streams, in bit/s. `None` while that
-    /// is not known: where there are only sounds, nobody tries how much it is.
+    /// What a receiver's path carries for each of its client's streams, in bit/s. `None` where there
+    /// are only sounds: nobody tries how much it is.
     pub(super) fn room_of(&self, down: u32) -> Option<u64> {
         let place = self.downs.get(down as usize)?.client;
         let peers = &self.clients.get(place)?.downs;
@@ -273,8 +284,7 @@ impl Shard {
             .filter_map(|peer| self.downs.get(*peer as usize))
             .flat_map(|peer| &peer.tracks);
         let has_pictures = tracks.any(|track| track.codec().kind() == Kind::Video);
-        let streams = peers.len().max(1) as u64;
-        Some(self.clients.carried(place)? / streams).filter(|_| has_pictures)
+        self.clients.carried_each(place).filter(|_| has_pictures)
     }
 
     /// A receiver told what became of its packets.
