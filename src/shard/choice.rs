@@ -31,6 +31,11 @@ impl Shard {
         }
         up_peer.next_choice = Some(now + INTERVAL);
         let count = up_peer.downs.len();
+        let is_layered = up_peer.is_layered();
+        if std::mem::replace(&mut up_peer.was_layered, is_layered) != is_layered {
+            // What its receivers can take means something else from now on.
+            self.collect_remb(up);
+        }
         // Without a list of its own.
         for at in 0..count {
             let downs = self.ups.get(up as usize).map(|up| &up.downs);

@@ -6,6 +6,7 @@ use super::figures::PathFigures;
 use super::message::ClientId;
 use super::pace::Pace;
 use super::peer::{DownPeer, UpPeer};
+use super::relay::UNBOUND;
 use super::release::Cluster;
 use crate::media::Kind;
 use crate::media::bandwidth::{Detector, Estimate, Flight, Hold, Reading, Schedule};
@@ -21,8 +22,6 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const ALLOCATION: Duration = Duration::from_millis(200);
 /// … and while all get all they have use for.
 const IDLE_ALLOCATION: Duration = Duration::from_secs(1);
-/// What a publisher is told whose receiver is not known to be limited, bit/s.
-const UNBOUND: u64 = 50_000_000;
 /// A publisher that sends what it was told to would send so many times as much, perhaps.
 const STARVED: u64 = 3;
 /// Taken for what a sound costs until it is known, bit/s.

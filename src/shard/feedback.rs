@@ -2,8 +2,10 @@
 
 use super::batch::MAX_DATAGRAM;
 use super::peer::{DownPeer, Place, UpPeer};
+use super::relay::UNBOUND;
 use super::{IDLE_REPORT_INTERVAL, REPORT_INTERVAL, Shard};
 use crate::media::feedback::{Compound, FeedbackError, NtpClock, ReceptionReport};
+use crate::media::up::UpTrack;
 use crate::transport::Path;
 use crate::transport::srtp::RTCP_OVERHEAD;
 use slab::Slab;
@@ -72,12 +74,16 @@ fn write_to_publisher(
     up: &mut UpPeer,
     buffer: &mut [u8],
 ) -> Option<usize> {
+    // Who is sent less than all layers estimates no more than that: it would keep the publisher
+    // from sending the others, of which there is something for everyone.
+    let has_layers = |track: &UpTrack| track.layers().highest() != (0, 0);
+    let is_layered = up.is_layered() || (!up.is_simulcast && up.tracks.iter().any(has_layers));
     let UpPeer {
         peer,
         tracks,
         own_ssrc,
         remb,
-        is_simulcast,
+        is_bound,
         arrivals,
         ..
     } = up;
@@ -127,16 +133,12 @@ fn write_to_publisher(
         let told = log.write(now, &mut compound, own_ssrc, ssrc.unwrap_or(own_ssrc));
         asked |= told.is_ok_and(|told| told);
     }
-    // Who is sent less than all layers estimates no more than that: it would keep the publisher
-    // from sending the others, of which there is something for everyone.
-    let is_layered = *is_simulcast
-        || tracks
-            .iter()
-            .any(|track| track.layers().highest() != (0, 0));
-    if regular
-        && !is_layered
-        && let Some(bitrate) = *remb
-    {
+    // What was told before it had layers would hold on.
+    let told = match is_layered {
+        true => is_bound.then_some(UNBOUND),
+        false => *remb,
+    };
+    if regular && let Some(bitrate) = told {
         let mut ssrcs = [0; MAX_REPORTS];
         let mut count = 0;
         for track in tracks.iter().filter(|track| track.config().feedback.remb) {
@@ -148,7 +150,9 @@ fn write_to_publisher(
             }
         }
         if count > 0 {
-            asked |= compound.remb(own_ssrc, bitrate, &ssrcs[..count]).is_ok();
+            let written = compound.remb(own_ssrc, bitrate, &ssrcs[..count]).is_ok();
+            *is_bound |= written;
+            asked |= written;
         }
     }
     asked.then(|| compound.len())

@@ -16,6 +16,9 @@ use slab::Slab;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// What has not come for so long, while another encoding came, its publisher does not want to send.
+const RESTS: Duration = Duration::from_secs(2);
+
 /// Where a peer is kept: its place in one of the two slabs of the shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Place {
@@ -84,6 +87,8 @@ pub(crate) struct UpPeer {
     pub(crate) next_choice: Option<Instant>,
     /// A source has several encodings.
     pub(crate) is_simulcast: bool,
+    /// Several encodings or layers of a source came when that was looked at last.
+    pub(crate) was_layered: bool,
     /// What to add to the publisher's NTP times to get ours, in units of 2⁻³² s. One for all
     /// tracks, so that they stay together.
     pub(crate) clock_offset: Option<i64>,
@@ -91,6 +96,8 @@ pub(crate) struct UpPeer {
     pub(crate) own_ssrc: u32,
     /// Receivers' estimates, to be told to the publisher.
     pub(crate) remb: Option<u64>,
+    /// The publisher keeps to what it was told of that.
+    pub(crate) is_bound: bool,
     /// What of it arrived when, if it wants to be told.
     pub(crate) arrivals: Option<Box<ArrivalLog>>,
     /// The circle in which its voice counts, and that.
@@ -113,10 +120,12 @@ impl UpPeer {
             downs: Vec::new(),
             next_choice: None,
             is_simulcast: false,
+            was_layered: false,
             clock_offset: None,
             // Any SSRC will do that the publisher does not use itself.
             own_ssrc: id.0 as u32 | 1,
             remb: None,
+            is_bound: false,
             arrivals: None,
             voice: None,
             withheld: Withheld::default(),
@@ -173,11 +182,26 @@ impl UpPeer {
         self.tracks.iter().any(hears) && self.is_layered()
     }
 
+    /// Its pictures can be had in several sizes now. Of several encodings its publisher may send one
+    /// alone of its own accord: it is as if there were no others.
     pub(crate) fn is_layered(&self) -> bool {
-        self.tracks.iter().enumerate().any(|(at, track)| {
-            let mid = &track.config().mid;
-            let others = self.tracks.get(at + 1..).unwrap_or_default();
-            track.layers().highest().0 > 0 || others.iter().any(|other| other.config().mid == *mid)
+        let has_layers = |track: &UpTrack| track.layers().highest().0 > 0;
+        self.tracks.iter().any(has_layers) || self.sends_several()
+    }
+
+    /// Two encodings of one source come, or would if they were asked for.
+    fn sends_several(&self) -> bool {
+        self.tracks.iter().any(|track| {
+            let same = |other: &&UpTrack| other.config().mid == track.config().mid;
+            let all = || self.tracks.iter().filter(same);
+            let newest = all().filter_map(UpTrack::last_arrival).max();
+            let comes = |other: &&UpTrack| {
+                let lately = |(newest, last): (Instant, Instant)| {
+                    newest.saturating_duration_since(last) < RESTS
+                };
+                other.layers().is_expected() || newest.zip(other.last_arrival()).is_some_and(lately)
+            };
+            all().filter(comes).count() > 1
         })
     }
 

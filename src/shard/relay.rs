@@ -14,7 +14,7 @@ use crate::media::{Codec, Kind};
 use std::time::Instant;
 
 /// What publishers are told who are to send what they can, bit/s.
-const UNBOUND: u64 = 50_000_000;
+pub(super) const UNBOUND: u64 = 50_000_000;
 
 /// Whose packet it is.
 #[derive(Debug, Clone, Copy)]

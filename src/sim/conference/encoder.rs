@@ -283,7 +283,7 @@ pub(super) fn allocate(encoders: &mut [Encoder], rate: u64, wanted: &[bool]) {
         } else {
             config.min
         };
-        if at > 0 && left < min {
+        if highest.is_some() && left < min {
             break;
         }
         rates[at] = left.max(config.min).min(config.target);

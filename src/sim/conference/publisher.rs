@@ -113,6 +113,8 @@ pub(in crate::sim) struct Publisher {
     wanted: Vec<bool>,
     /// Where none is, it does not stop the smallest quite.
     rests: bool,
+    /// It leaves all but the largest out, of its own accord.
+    alone: bool,
     rate: SendRate,
     queue: VecDeque<Queued>,
     /// The transport-wide number of the next packet.
@@ -183,6 +185,7 @@ impl Publisher {
             streams,
             wanted: vec![true; encoders.len()],
             rests: false,
+            alone: false,
             encoders,
             rate: SendRate::new(max + AUDIO_RATE),
             queue: VecDeque::new(),
@@ -330,6 +333,11 @@ impl Publisher {
         self.rests = true;
     }
 
+    /// Of its encodings it sends the largest alone, or all again.
+    pub(in crate::sim) fn send_alone(&mut self, alone: bool) {
+        self.alone = alone;
+    }
+
     /// Which encodings are wanted, lowest first.
     pub(in crate::sim) fn wanted(&self) -> &[bool] {
         &self.wanted
@@ -365,6 +373,9 @@ impl Publisher {
             {
                 smallest.rest(now, rests);
                 *wanted |= rests;
+            }
+            if let (true, Some((_, smaller))) = (self.alone, wanted.split_last_mut()) {
+                smaller.fill(false);
             }
             let left = rate.saturating_sub(AUDIO_RATE);
             allocate(&mut self.encoders, left, &wanted);

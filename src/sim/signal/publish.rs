@@ -105,6 +105,15 @@ impl World {
         self.heed(client);
     }
 
+    /// A publisher of several encodings sends the largest alone, or all again, without a word.
+    pub fn send_alone(&mut self, client: ClientId, alone: bool) {
+        if let Some(node) = self.clients.get_mut(&client)
+            && let Media::Publish(publisher) = &mut node.client.media
+        {
+            publisher.send_alone(alone);
+        }
+    }
+
     /// A publisher is told what nobody watches.
     pub(in crate::sim) fn pause_unwatched(&mut self, peer: PeerId, tracks: u64) {
         let mut clients = self.clients.values_mut();

@@ -1,0 +1,114 @@
+//! A publisher that has agreed on several encodings may send one alone: to a single receiver, whose
+//! path its rate then follows as if there were no others; and all of them again, without a word.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod sim_support;
+
+use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
+use perikon::sim::{ClientId, LinkConfig, WorldConfig};
+use sim_support::*;
+use std::time::Instant;
+
+/// What the receiver's path carries, bit/s: the largest encoding takes 600 kbit/s at least.
+const NARROW: u64 = 1_000_000;
+
+struct Call {
+    world: Seeded,
+    publisher: ClientId,
+    viewer: ClientId,
+}
+
+impl Call {
+    /// The viewer may be in another shard.
+    fn new(shard: usize, down: LinkConfig) -> Self {
+        let mut world = seeded(WorldConfig {
+            start: Instant::now(),
+            seed: seed(47),
+            shards: 2,
+        });
+        let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+        let config = PublisherConfig {
+            encodings: SIMULCAST3,
+            temporal: false,
+        };
+        let publisher = world.broadcast(host, 0, config).unwrap();
+        world.heed(publisher);
+        world.send_alone(publisher, true);
+        let host = world.add_host(LinkConfig::GOOD, down);
+        let config = ViewerConfig::default();
+        let viewer = world.watch_at(shard, host, publisher, config).unwrap();
+        Self {
+            world,
+            publisher,
+            viewer,
+        }
+    }
+
+    fn run(&mut self, seconds: u64) {
+        self.world.run_for(secs(seconds)).unwrap();
+    }
+
+    /// What is sent of pictures and sound, bit/s.
+    fn rate(&self) -> u64 {
+        let report = self.world.published(self.publisher).unwrap();
+        *report.rates.last().unwrap()
+    }
+
+    /// The pictures that were shown, and the lines of the last.
+    fn shown(&self) -> (usize, u16) {
+        let seen = self.world.viewed(self.viewer).unwrap();
+        assert_eq!((seen.broken, seen.backward, seen.damaged), (0, 0, 0));
+        let last = seen.shown.last();
+        (seen.shown.len(), last.map_or(0, |shown| shown.height))
+    }
+}
+
+fn narrow() -> LinkConfig {
+    LinkConfig {
+        rate: Some(NARROW),
+        ..LinkConfig::GOOD
+    }
+}
+
+#[test]
+fn the_rate_of_the_largest_alone_follows_its_receiver_and_is_free_again_with_the_others() {
+    for shard in [0, 1] {
+        let mut call = Call::new(shard, narrow());
+        call.run(20);
+        assert!(call.rate() < NARROW, "shard {shard}: {} bit/s", call.rate());
+        let (before, lines) = call.shown();
+        assert_eq!(lines, 720);
+        call.run(10);
+        let shown = call.shown().0 - before;
+        assert!(shown > 250, "{shown} pictures in ten seconds");
+
+        // A third joins: what one can take says nothing of all.
+        call.world.send_alone(call.publisher, false);
+        call.run(20);
+        assert!(call.rate() > 2 * NARROW, "{} bit/s", call.rate());
+        let (before, lines) = call.shown();
+        assert!(lines < 720 && lines > 0, "{lines} lines");
+        call.run(10);
+        let shown = call.shown().0 - before;
+        assert!(shown > 250, "{shown} pictures in ten seconds");
+
+        // And goes.
+        call.world.send_alone(call.publisher, true);
+        call.run(20);
+        assert!(call.rate() < NARROW, "shard {shard}: {} bit/s", call.rate());
+        let (before, lines) = call.shown();
+        assert_eq!(lines, 720);
+        call.run(10);
+        let shown = call.shown().0 - before;
+        assert!(shown > 200, "{shown} pictures in ten seconds");
+    }
+}
+
+#[test]
+fn a_good_path_gets_all_of_the_largest() {
+    let mut call = Call::new(0, LinkConfig::GOOD);
+    call.run(20);
+    assert!(call.rate() > 2_000_000, "{} bit/s", call.rate());
+    assert_eq!(call.shown().1, 720);
+}
