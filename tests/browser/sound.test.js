@@ -89,6 +89,21 @@ describe('sound', {timeout: 400_000}, () => {
         return page;
     }
 
+    /**
+     * One sends, and one hears it over a line of its own.
+     *
+     * @param {LossyLine} line
+     */
+    async function hear(line) {
+        const sender = await open('chromium');
+        const listener = await open('chromium', (page) => line.lead(page));
+        await sender.evaluate(enter, 'sound', true);
+        await listener.evaluate(enter, 'sound', false);
+        const look = () => listener.evaluate(sound, 'inbound-rtp');
+        await until('sound that is heard', async () => (await look()).packets > 50);
+        return {look, close: () => Promise.all([sender.close(), listener.close()])};
+    }
+
     /** How many packets the server has sent with earlier ones in them. */
     async function redundant() {
         const line = /^perikon_rtp_redundant_packets_total\{direction="out".*codec="opus"\} (\d+)$/m;
@@ -121,21 +136,14 @@ describe('sound', {timeout: 400_000}, () => {
     test('is received redundantly by who loses some of it', async () => {
         const line = await LossyLine.to(server.udpPort);
         try {
-            const sender = await open('chromium');
-            const listener = await open('chromium', (page) => line.lead(page));
-            await sender.evaluate(enter, 'sound', true);
-            await listener.evaluate(enter, 'sound', false);
-            await until('sound that is heard', async () =>
-                (await listener.evaluate(sound, 'inbound-rtp')).packets > 50);
+            const {look, close} = await hear(line);
             line.loss = 0.2;
-            await until('sound that comes twice', async () =>
-                (await listener.evaluate(sound, 'inbound-rtp')).twice > 50, 120_000);
+            await until('sound that comes twice', async () => (await look()).twice > 50, 120_000);
             // Where there is nothing but sound, nobody knows how much more the path carries.
             const begun = await redundant();
             await until('sound that goes on coming twice', async () =>
                 await redundant() > begun + 1_000);
-            await sender.close();
-            await listener.close();
+            await close();
         } finally {
             line.close();
         }
@@ -144,12 +152,7 @@ describe('sound', {timeout: 400_000}, () => {
     test('is heard although a tenth gets lost, 50 ms at a time', async () => {
         const line = await LossyLine.to(server.udpPort);
         try {
-            const sender = await open('chromium');
-            const listener = await open('chromium', (page) => line.lead(page));
-            await sender.evaluate(enter, 'sound', true);
-            await listener.evaluate(enter, 'sound', false);
-            const look = () => listener.evaluate(sound, 'inbound-rtp');
-            await until('sound that is heard', async () => (await look()).packets > 50);
+            const {look, close} = await hear(line);
             line.rage(450, 50);
             await until('a page that waits longer for sound', async () => (await look()).waits > 0,
                 120_000);
@@ -165,8 +168,7 @@ describe('sound', {timeout: 400_000}, () => {
             const madeUp = (after.madeUp - before.madeUp) / (after.samples - before.samples);
             // 0.01 on a machine that has nothing else to do.
             assert.ok(madeUp < 0.05, `${madeUp} of the sound was made up`);
-            await sender.close();
-            await listener.close();
+            await close();
         } finally {
             line.close();
         }
