@@ -15,6 +15,9 @@ const RETRY = 500;
 /** … and so many times, each after twice as long. */
 const RETRIES = 6;
 
+/** The next smaller encoding comes so long after the smallest, ms: by then more is known of the path. */
+const GROWS = 8_000;
+
 /** The last change of a sender's parameters: the next has to begin with what that one left.
  * @type {WeakMap<RTCRtpSender, Promise<void>>} */
 const changes = new WeakMap();
@@ -91,18 +94,45 @@ export function bound(sender, bitrate) {
 
 /** Pauses what the server says that nobody watches, of one peer connection. */
 export class Watched {
-    /** @param {RTCPeerConnection} pc */
-    constructor(pc) {
+    /**
+     * @param {RTCPeerConnection} pc
+     * @param {number} [beside] See {@link beside}.
+     */
+    constructor(pc, beside) {
         this.pc = pc;
+        /** How many of the smaller encodings are sent beside the largest, if that is; as the sender
+         * is made if undefined. */
+        this.beside = beside;
         /** What the server said last. @type {WatchedEncoding[]} */
         this.told = [];
         /** @private @type {ReturnType<typeof setTimeout> | undefined} */
         this.timer = undefined;
+        /** @private @type {ReturnType<typeof setTimeout> | undefined} */
+        this.growing = undefined;
     }
 
     /** @param {WatchedEncoding[]} told All encodings of the pictures. */
     tell(told) {
         this.told = told;
+        void this.apply();
+    }
+
+    /** @param {boolean} smaller Encodings are sent beside the largest. */
+    send(smaller) {
+        const before = this.beside;
+        if (smaller === (before === undefined ? undefined : before > 0))
+            return;
+        clearTimeout(this.growing);
+        this.beside = smaller ? Infinity : 0;
+        if (smaller && before === 0) {
+            // The path is not known to carry more than the largest: for all at once a browser
+            // would take away from that.
+            this.beside = 1;
+            this.growing = setTimeout(() => {
+                this.beside = Infinity;
+                void this.apply();
+            }, GROWS);
+        }
         void this.apply();
     }
 
@@ -113,16 +143,15 @@ export class Watched {
      */
     async apply(retries = RETRIES) {
         clearTimeout(this.timer);
-        const {told} = this;
+        const {told, beside} = this;
         try {
             await Promise.all(this.pc.getTransceivers().map(({mid, sender}) => {
                 const own = told.filter((one) => one.mid === mid);
-                return own.length > 0 ? change(sender, ({encodings}) => activate(sender, encodings, own))
-                    : undefined;
+                return change(sender, ({encodings}) => activate(sender, encodings, own, beside));
             }));
         } catch (error) {
             // What goes on being sent does no harm.
-            if (told !== this.told || this.pc.signalingState === 'closed')
+            if (told !== this.told || beside !== this.beside || this.pc.signalingState === 'closed')
                 return;
             if (retries > 0) {
                 clearTimeout(this.timer);
@@ -138,6 +167,7 @@ export class Watched {
     stop() {
         this.told = [];
         clearTimeout(this.timer);
+        clearTimeout(this.growing);
     }
 }
 
@@ -148,15 +178,23 @@ export class Watched {
  * @param {RTCRtpSender} sender
  * @param {RTCRtpEncodingParameters[] | undefined} encodings Its own: changed in place.
  * @param {WatchedEncoding[]} told Of the same section.
+ * @param {number} [beside] So many smaller ones are sent beside the largest.
  * @returns {boolean} Some are different now.
  */
-function activate(sender, encodings = [], told) {
-    const watched = encodings.filter((encoding) => {
+function activate(sender, encodings = [], told, beside) {
+    if (told.length === 0 && (beside === undefined || encodings.length < 2))
+        return false;
+    let watched = encodings.filter((encoding) => {
         // The only one has no rid on the wire, whatever the browser calls it.
         const one = told.find(({rid}) => rid === undefined ? encodings.length === 1
             : rid === encoding.rid);
-        return one?.active ?? encoding.active ?? true;
+        return one?.active ?? (beside === undefined ? encoding.active ?? true : true);
     });
+    const [largest, ...others] = encodings;
+    if (beside !== undefined && largest && watched.includes(largest)) {
+        const rest = others.slice(0, Math.max(others.length - beside, 0));
+        watched = watched.filter((encoding) => !rest.includes(encoding));
+    }
     const [smallest] = [...encodings].sort((a, b) =>
         (b.scaleResolutionDownBy ?? 1) - (a.scaleResolutionDownBy ?? 1));
     let changed = false;

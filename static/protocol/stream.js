@@ -139,6 +139,17 @@ export class Stream {
             await bound(sender, bitrate);
     }
 
+    /**
+     * Of pictures that are sent with `simulcast`, whether the smaller are sent beside the largest:
+     * from now on, without an offer, and nobody's picture is interrupted. Where there is nobody
+     * but one receiver the largest alone is better: its rate follows what that one can take.
+     *
+     * @param {boolean} smaller
+     */
+    sendSmaller(smaller) {
+        this.watched.send(smaller);
+    }
+
     /** The connection was lost: what is sent is kept for {@link resume}. */
     suspend() {
         if (this.suspended || this.isClosed)
@@ -168,7 +179,7 @@ export class Stream {
         this.offered = false;
         this.replaces = undefined;
         this.pc = new RTCPeerConnection(sc.rtcConfiguration ?? {});
-        this.watched = new Watched(this.pc);
+        this.watched = new Watched(this.pc, this.watched.beside && Infinity);
         this.negotiation = new Negotiation(this);
         this.listen();
         for (const {track, init} of suspended)

@@ -8,18 +8,25 @@ import {settings} from '../settings.js';
 
 /** @typedef {'camera' | 'screenshare' | 'video'} Label */
 
-/** With more people than this smaller pictures are sent beside the large one. */
-const FEW = 4;
+/** With more others than this, one may have a worse line than another. */
+const ONE = 1;
+
+/** Whether smaller pictures of the camera may be sent beside the large one. */
+export const allowsSmaller = () => settings.get('simulcast') !== 'off';
 
 /**
- * Whether smaller pictures of the camera are sent beside the large one.
+ * Whether they are: the rate of one picture can follow one line only.
  *
  * @param {Session} session
  */
-export function wantsSimulcast({connection}) {
+export function wantsSmaller({connection}) {
     const wanted = settings.get('simulcast');
-    return wanted === 'on'
-        || (wanted === 'auto' && Object.keys(connection.users).length > FEW);
+    if (wanted !== 'auto')
+        return wanted === 'on';
+    // The server's recorder takes what there is.
+    const others = Object.entries(connection.users).filter(([id, {permissions}]) =>
+        id !== connection.id && !permissions.includes('system'));
+    return others.length > ONE;
 }
 
 /**
@@ -32,12 +39,13 @@ export function wantsSimulcast({connection}) {
 export function publish(session, label, tracks, localId) {
     const stream = session.connection.newUpStream(localId);
     stream.label = label;
-    const simulcast = wantsSimulcast(session);
+    const simulcast = allowsSmaller();
     stream.userdata['simulcast'] = simulcast;
     for (const track of tracks) {
         stream.addTrack(track, label === 'camera'
             ? {maxBitrate: SEND_RATE[settings.get('send')], simulcast} : {});
     }
+    stream.sendSmaller(wantsSmaller(session));
     return stream;
 }
 

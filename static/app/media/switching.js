@@ -5,7 +5,10 @@
 import {SEND_RATE} from '../logic/preferences.js';
 import {settings} from '../settings.js';
 import {capture, how} from './capture.js';
-import {wantsSimulcast} from './publish.js';
+import {allowsSmaller, wantsSmaller} from './publish.js';
+
+/** When all others but one have gone, smaller pictures go on for so long, ms: people come back. */
+const LINGER = 30_000;
 
 /** @param {LocalMedia} media Does as the settings say, whenever they change. */
 export function followSettings(media) {
@@ -16,17 +19,22 @@ export function followSettings(media) {
     settings.on('processing', () => void renew(media, 'microphone'));
     settings.on('send', (send) =>
         void media.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
-    const again = () => media.next(async () => {
-        if (media.camera && media.cameraStream?.userdata['simulcast'] !== wantsSimulcast(media.session))
+    settings.on('simulcast', () => void media.next(async () => {
+        clearTimeout(lingering);
+        if (media.camera && media.cameraStream?.userdata['simulcast'] !== allowsSmaller())
             media.publishCamera();
-    });
-    settings.on('simulcast', () => void again());
-    // Who is here we hear one by one, when we may be sending already. Later nobody's picture is
-    // interrupted because somebody came.
+        else
+            media.cameraStream?.sendSmaller(wantsSmaller(media.session));
+    }));
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let lingering;
+    const few = () => media.cameraStream?.sendSmaller(wantsSmaller(media.session));
     media.session.on('people', () => {
-        if (media.cameraStream && !media.cameraStream.userdata['simulcast']
-            && !media.session.roster.settled && wantsSimulcast(media.session))
-            void again();
+        clearTimeout(lingering);
+        if (wantsSmaller(media.session))
+            media.cameraStream?.sendSmaller(true);
+        else
+            lingering = setTimeout(few, LINGER);
     });
 }
 
