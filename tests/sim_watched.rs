@@ -361,3 +361,77 @@ fn a_window_that_changes_all_the_time_makes_nothing_flap() {
     let longest = meeting.longest(viewer, 5_000_000);
     assert!(longest < 300, "{longest} ms without a picture");
 }
+
+#[test]
+fn only_what_is_watched_there_crosses_to_another_shard() {
+    let mut meeting = Meeting::heeding(SIMULCAST3, 2);
+    let here = meeting.viewer_at(0, LinkConfig::GOOD);
+    let there = meeting.viewer_at(1, LinkConfig::GOOD);
+    let window = |height| View {
+        window: Some((height / 9 * 16, height)),
+        ..View::default()
+    };
+    // What crosses, bit/s.
+    let crossing = |meeting: &mut Meeting| {
+        let before = meeting.world.relayed();
+        meeting.run(5);
+        (meeting.world.relayed() - before) * 8 / 5
+    };
+    meeting.run(20);
+    assert_eq!(meeting.lines(there), 720);
+    let told = meeting.told();
+    let from = meeting.micros();
+    let all = crossing(&mut meeting);
+    assert!(all > 1_500_000, "{all} bit/s");
+    for (lines, least, most) in [
+        (180, 100_000, 300_000),
+        (720, all * 9 / 10, all * 11 / 10),
+        (360, 300_000, all / 2),
+        (180, 100_000, 300_000),
+        (720, all * 9 / 10, all * 11 / 10),
+    ] {
+        meeting.shows(1, there, window(lines));
+        meeting.run(2);
+        assert_eq!(meeting.lines(there), lines, "soon");
+        meeting.run(13);
+        let crosses = crossing(&mut meeting);
+        assert!(
+            (least..=most).contains(&crosses),
+            "{lines} lines: {crosses} bit/s"
+        );
+    }
+    // Who comes there while little crosses sees something at once, and all of it soon; so does who
+    // comes just when it crosses again.
+    meeting.shows(1, there, window(180));
+    meeting.run(20);
+    let late = meeting.viewer_at(1, LinkConfig::GOOD);
+    let first = meeting.first(late);
+    assert!(first < 700, "{first} ms");
+    assert_eq!(meeting.lines(late), 720);
+    let later = meeting.viewer_at(1, LinkConfig::GOOD);
+    let first = meeting.first(later);
+    assert!(first < 700, "{first} ms");
+    for viewer in [late, later] {
+        meeting.world.select(viewer, true, false).unwrap();
+    }
+    meeting.world.select(there, true, false).unwrap();
+    // Longer than ever: it has had to be sent again soon.
+    meeting.run(40);
+    let crosses = crossing(&mut meeting);
+    assert!(crosses < 100_000, "only sound: {crosses} bit/s");
+    meeting.world.select(there, true, true).unwrap();
+    meeting.shows(1, there, window(720));
+    meeting.run(3);
+    assert_eq!(meeting.lines(there), 720);
+
+    // The publisher is told nothing of all this, and nobody notices.
+    assert_eq!(meeting.wanted(), [true; 3]);
+    assert_eq!(meeting.told(), told);
+    assert_eq!(meeting.lines(here), 720);
+    let longest = meeting.longest(here, from);
+    assert!(longest < 300, "{longest} ms without a picture");
+    for viewer in [late, later] {
+        meeting.longest(viewer, from);
+    }
+    assert_eq!(meeting.world.viewed(there).unwrap().broken, 0);
+}

@@ -407,6 +407,11 @@ impl UpTrack {
         near.then_some((first, highest))
     }
 
+    /// Packets since the last keyframe are missing, and will not come.
+    pub fn forget_keyframe(&mut self) {
+        self.last_keyframe = None;
+    }
+
     /// A receiver needs a keyframe.
     pub fn request_keyframe(&mut self, now: Instant) {
         if self.config.kind == Kind::Video {

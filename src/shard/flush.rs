@@ -428,15 +428,16 @@ impl Shard {
                 cursor.packet = 0;
                 cursor.receiver += 1;
             }
-            for (mirror, _) in up.mirrors.iter().skip(cursor.mirror) {
-                while let Some(seqno) = up_track.pending().get(cursor.packet) {
+            for mirror in up.mirrors.iter().skip(cursor.mirror) {
+                let is_sent = mirror.takes(track_index);
+                while let Some(seqno) = up_track.pending().get(cursor.packet).filter(|_| is_sent) {
                     if let Some((meta, bytes)) = up_track.packet(*seqno) {
                         let header = RelayHeader {
                             peer: up.id,
                             track: track_index,
                             meta: *meta,
                         };
-                        if !relays.push(*mirror, header, bytes) {
+                        if !relays.push(mirror.shard, header, bytes) {
                             flush.cursor = cursor;
                             return true;
                         }

@@ -239,6 +239,14 @@ pub enum RelayMessage {
         /// The tracks.
         tracks: u64,
     },
+    /// From a mirror: these tracks it need not be sent, a bit for each. In the beginning there are
+    /// none.
+    Without {
+        /// Where it comes from.
+        from: ShardId,
+        /// The tracks.
+        tracks: u64,
+    },
     /// To a mirror: what the publisher was told to pause, a bit for each track. It wants to know
     /// what is watched.
     Paused(u64),

@@ -15,6 +15,7 @@ mod figures;
 mod flush;
 mod handshake;
 mod message;
+mod mirror;
 mod pace;
 mod peer;
 mod receive;

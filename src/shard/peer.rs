@@ -1,6 +1,7 @@
 //! The peers of a shard: who publishes, and who receives.
 
 use super::message::{DownTrackConfig, PeerId, ShardId, Withheld};
+use super::mirror::Mirror;
 use super::watched::Watch;
 use crate::media::bandwidth::Detector;
 use crate::media::down::DownTrack;
@@ -76,8 +77,8 @@ pub(crate) struct UpPeer {
     pub(crate) peer: Option<Peer>,
     /// Where it is, if this is a mirror.
     pub(crate) home: Option<ShardId>,
-    /// Shards that mirror it, with the best estimate of their receivers.
-    pub(crate) mirrors: Vec<(ShardId, Option<u64>)>,
+    /// Shards that mirror it.
+    pub(crate) mirrors: Vec<Mirror>,
     pub(crate) tracks: Vec<UpTrack>,
     /// Who is sent each track.
     pub(crate) receivers: Vec<Vec<Receiver>>,

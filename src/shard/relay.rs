@@ -5,6 +5,7 @@
 use super::Shard;
 use super::drops::Drop;
 use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig};
+use super::mirror::Mirror;
 use super::peer::{Place, UpPeer};
 use super::watched::begins;
 use crate::media::cache::{Meta, SLOT};
@@ -192,7 +193,7 @@ impl Shard {
             .filter_map(|down| downs.get(*down as usize))
             .filter_map(|down| down.remb.map(|estimate| down.share(estimate)));
         let best = own
-            .chain(up.mirrors.iter().filter_map(|(_, remb)| *remb))
+            .chain(up.mirrors.iter().filter_map(|mirror| mirror.remb))
             .max();
         // Where receivers are sent some of what there is, what one can take says nothing of what
         // is to be sent in all.
@@ -226,7 +227,7 @@ impl Shard {
             let Some(up) = self.ups.get(index as usize) else {
                 return;
             };
-            let (to, _) = up.mirrors[at];
+            let to = up.mirrors[at].shard;
             self.tell(to, peer, message());
         }
     }
@@ -270,14 +271,14 @@ impl Shard {
             RelayMessage::Subscribe { from } => {
                 self.relays.reserve();
                 if let Some(up) = self.ups.get_mut(index as usize) {
-                    up.mirrors.retain(|(shard, _)| *shard != from);
-                    up.mirrors.push((from, None));
+                    up.mirrors.retain(|mirror| mirror.shard != from);
+                    up.mirrors.push(Mirror::new(from));
                 }
                 self.describe(index);
             }
             RelayMessage::Unsubscribe { from } => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
-                    up.mirrors.retain(|(shard, _)| *shard != from);
+                    up.mirrors.retain(|mirror| mirror.shard != from);
                     if let Some(watch) = &mut up.watch {
                         watch.forget(from);
                     }
@@ -289,9 +290,9 @@ impl Shard {
             }
             RelayMessage::Remb { from, bitrate } => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
-                    for (shard, remb) in &mut up.mirrors {
-                        if *shard == from {
-                            *remb = bitrate;
+                    for mirror in &mut up.mirrors {
+                        if mirror.shard == from {
+                            mirror.remb = bitrate;
                         }
                     }
                 }
@@ -311,6 +312,7 @@ impl Shard {
             RelayMessage::Watched { from, tracks } => {
                 self.mirror_watches(now, index, from, tracks);
             }
+            RelayMessage::Without { from, tracks } => self.mirror_does_without(peer, from, tracks),
             RelayMessage::Paused(tracks) => self.mirror_paused(now, index, tracks),
             RelayMessage::Gone => {
                 if let Some(up) = self.ups.get_mut(index as usize) {

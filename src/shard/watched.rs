@@ -46,8 +46,12 @@ pub(super) fn begins(now: Instant, track: &UpTrack) -> Instant {
 /// What of a publisher is watched. Sets of its tracks have a bit for each.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// It was told to pause these.
+    /// It was told to pause these. A mirror: and what it does without.
     paused: u64,
+    /// A mirror: what the publisher was told to pause.
+    pub(super) paused_there: u64,
+    /// A mirror: what it is not sent, as nobody here has use for it.
+    pub(super) without: u64,
     /// What the receivers of each mirror watch.
     mirrors: Vec<(ShardId, u64)>,
     /// A mirror: what the publisher's shard was told that is watched here.
@@ -71,6 +75,8 @@ impl Watch {
     fn new(now: Instant) -> Self {
         Self {
             paused: 0,
+            paused_there: 0,
+            without: 0,
             mirrors: Vec::new(),
             told: 0,
             tracks: Vec::new(),
@@ -148,7 +154,7 @@ fn lowest(up: &UpPeer) -> u64 {
 
 impl UpPeer {
     /// Remembers what was told to be paused, and what was told to go on.
-    fn set_paused(&mut self, now: Instant, paused: u64) {
+    pub(super) fn set_paused(&mut self, now: Instant, paused: u64) {
         let Some(watch) = &mut self.watch else {
             return;
         };
@@ -249,12 +255,18 @@ impl Shard {
                 self.tell_paused_to_all(index);
                 self.schedule(Place::Up(index));
             }
-            Some(home) if tracks & !watch.told != 0 => {
+            Some(home) => {
+                let (told, without) = (watch.told, watch.without);
                 watch.told |= tracks;
-                let tracks = watch.told;
-                self.tell(home, peer, RelayMessage::Watched { from, tracks });
+                if without & tracks != 0 {
+                    self.do_without(now, index, without & !tracks);
+                }
+                let tracks = told | tracks;
+                if tracks != told {
+                    self.tell(home, peer, RelayMessage::Watched { from, tracks });
+                }
             }
-            _ => {}
+            None => {}
         }
     }
 
@@ -309,10 +321,16 @@ impl Shard {
         let unwatched = up.unwatched(now, watched, here | there);
         let Some(watch) = &mut up.watch else { return };
         match home {
-            Some(home) if watch.told != here => {
+            Some(home) => {
+                let (told, without) = (watch.told, watch.without | unwatched);
                 watch.told = here;
-                let tracks = here;
-                self.tell(home, peer, RelayMessage::Watched { from, tracks });
+                if unwatched != 0 {
+                    self.do_without(now, index, without);
+                }
+                if told != here {
+                    let tracks = here;
+                    self.tell(home, peer, RelayMessage::Watched { from, tracks });
+                }
             }
             None if unwatched != 0 => {
                 let paused = watch.paused | unwatched;
@@ -329,7 +347,7 @@ impl Shard {
         let Some(up) = self.ups.get_mut(index as usize) else {
             return;
         };
-        let is_mirror = up.mirrors.iter().any(|(shard, _)| *shard == from);
+        let is_mirror = up.mirrors.iter().any(|mirror| mirror.shard == from);
         let Some(watch) = up.watch.as_mut().filter(|_| is_mirror) else {
             return;
         };
@@ -347,7 +365,11 @@ impl Shard {
         };
         let is_new = up.watch.is_none();
         up.watch.get_or_insert_with(|| Box::new(Watch::new(now)));
-        up.set_paused(now, paused);
+        if let Some(watch) = &mut up.watch {
+            watch.paused_there = paused;
+            let all = paused | watch.without;
+            up.set_paused(now, all);
+        }
         let tracks = watched_here(up, index, downs, None);
         let (peer, home) = (up.id, up.home);
         let Some(watch) = &mut up.watch else { return };

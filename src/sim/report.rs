@@ -1,6 +1,7 @@
 //! What a client observed.
 
 use super::layers::LayersReport;
+use super::world::World;
 use crate::media::send_log::SendFigures;
 use std::time::Duration;
 
@@ -132,3 +133,10 @@ pub struct ClientReport {
 /// What all clients saw, those that left included, in the order of their arrival.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report(pub Vec<ClientReport>);
+
+impl World {
+    /// The packets that crossed from one shard to another until now, in bytes.
+    pub fn relayed(&self) -> u64 {
+        self.relayed
+    }
+}

@@ -107,6 +107,7 @@ pub struct World {
     batch: Batch,
     pub(super) outbox: Outbox,
     tape: Option<Vec<(ClientId, Vec<u8>)>>,
+    pub(super) relayed: u64,
 }
 
 impl World {
@@ -158,6 +159,7 @@ impl World {
             batch: Batch::new(),
             outbox: Outbox::new(),
             tape: None,
+            relayed: 0,
         })
     }
 
@@ -488,6 +490,7 @@ impl World {
             self.command(to.0, command);
         }
         for (to, header, bytes) in relayed {
+            self.relayed += bytes.len() as u64;
             if let Some(node) = self.shards.get_mut(to.0) {
                 node.shard.handle_relay(now, &header, &bytes);
             }

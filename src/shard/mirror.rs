@@ -1,0 +1,87 @@
+//! What of a publisher its mirrors are sent: a packet that crosses for nobody costs both shards.
+//!
+//! A mirror says which tracks it does without, once its receivers have had no use for them for a
+//! while, and when that changes. To it they are like those that the publisher pauses: they keep their
+//! place on the ladder with the rate they had, begin with a keyframe when they are wanted, and are
+//! given up if nothing comes then. So nothing else need be known of them there. Only of publishers
+//! that pause what nobody watches: of others nobody asks what is watched.
+
+use super::Shard;
+use super::message::{PeerId, RelayMessage, ShardId};
+use super::peer::{Place, UpPeer};
+use crate::media::down::choice::bit;
+use std::time::Instant;
+
+/// A shard that mirrors a publisher of this one.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    pub(crate) shard: ShardId,
+    /// The best estimate of its receivers, bit/s.
+    pub(crate) remb: Option<u64>,
+    /// The tracks that it does without, a bit for each.
+    without: u64,
+}
+
+impl Mirror {
+    /// It is sent everything.
+    pub(crate) fn new(shard: ShardId) -> Self {
+        Self {
+            shard,
+            remb: None,
+            without: 0,
+        }
+    }
+
+    /// Whether it is sent this track.
+    #[inline]
+    pub(crate) fn takes(&self, track: u16) -> bool {
+        self.without & bit(usize::from(track)) == 0
+    }
+}
+
+impl Shard {
+    /// A mirror here does without these tracks from now on, and is sent all others.
+    pub(super) fn do_without(&mut self, now: Instant, index: u32, without: u64) {
+        let from = self.id;
+        let Some(up) = self.ups.get_mut(index as usize) else {
+            return;
+        };
+        let (peer, Some(home)) = (up.id, up.home) else {
+            return;
+        };
+        up.set_without(now, without);
+        let tracks = without;
+        self.tell(home, peer, RelayMessage::Without { from, tracks });
+    }
+
+    /// A mirror elsewhere does without these.
+    pub(super) fn mirror_does_without(&mut self, peer: PeerId, from: ShardId, tracks: u64) {
+        let Some(Place::Up(index)) = self.by_id.get(&peer).copied() else {
+            return;
+        };
+        let mirrors = self.ups.get_mut(index as usize).map(|up| &mut up.mirrors);
+        for mirror in mirrors.into_iter().flatten() {
+            if mirror.shard == from {
+                mirror.without = tracks;
+            }
+        }
+    }
+}
+
+impl UpPeer {
+    /// What comes of a track again has a gap before it.
+    fn set_without(&mut self, now: Instant, without: u64) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        let begins = watch.without & !without;
+        watch.without = without;
+        let paused = watch.paused_there | without;
+        self.set_paused(now, paused);
+        for (at, track) in self.tracks.iter_mut().enumerate() {
+            if begins & bit(at) != 0 {
+                track.forget_keyframe();
+            }
+        }
+    }
+}
