@@ -35,14 +35,21 @@ impl Call {
         let publisher = world.broadcast(host, 0, config).unwrap();
         world.heed(publisher);
         world.send_alone(publisher, true);
-        let host = world.add_host(LinkConfig::GOOD, down);
-        let config = ViewerConfig::default();
-        let viewer = world.watch_at(shard, host, publisher, config).unwrap();
-        Self {
+        let mut call = Self {
             world,
             publisher,
-            viewer,
-        }
+            viewer: publisher,
+        };
+        call.viewer = call.join(shard, down);
+        call
+    }
+
+    /// Somebody watches.
+    fn join(&mut self, shard: usize, down: LinkConfig) -> ClientId {
+        let host = self.world.add_host(LinkConfig::GOOD, down);
+        let config = ViewerConfig::default();
+        let viewer = self.world.watch_at(shard, host, self.publisher, config);
+        viewer.unwrap()
     }
 
     fn run(&mut self, seconds: u64) {
@@ -83,7 +90,8 @@ fn the_rate_of_the_largest_alone_follows_its_receiver_and_is_free_again_with_the
         let shown = call.shown().0 - before;
         assert!(shown > 250, "{shown} pictures in ten seconds");
 
-        // A third joins: what one can take says nothing of all.
+        // A third joins, who can take more: what one can take says nothing of all.
+        let third = call.join(shard, LinkConfig::GOOD);
         call.world.send_alone(call.publisher, false);
         call.run(20);
         assert!(call.rate() > 2 * NARROW, "{} bit/s", call.rate());
@@ -94,6 +102,7 @@ fn the_rate_of_the_largest_alone_follows_its_receiver_and_is_free_again_with_the
         assert!(shown > 250, "{shown} pictures in ten seconds");
 
         // And goes.
+        call.world.leave(third);
         call.world.send_alone(call.publisher, true);
         call.run(20);
         assert!(call.rate() < NARROW, "shard {shard}: {} bit/s", call.rate());

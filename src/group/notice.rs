@@ -7,7 +7,7 @@ use super::permission::Permissions;
 use super::speaker::SpeakingStream;
 use super::status::Status;
 use super::stream::PublishedStream;
-use crate::shard::PeerId;
+use crate::shard::{PeerId, Wanted};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -167,8 +167,8 @@ pub enum PeerChange {
     Failed,
     /// Closed by the other end.
     Closed,
-    /// Nobody watches these of its tracks: a bit for each, the first the lowest.
-    Unwatched(u64),
+    /// What of its pictures somebody has use for.
+    Watched(Wanted),
 }
 
 impl Notice {

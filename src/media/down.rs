@@ -1,6 +1,7 @@
 //! A track that one receiver is sent: what of the publisher's packets, and under which numbers.
 
 pub mod choice;
+pub mod fit;
 pub mod redundancy;
 #[cfg(test)]
 mod stream;
@@ -43,6 +44,10 @@ pub struct DownTrack {
     aim: Layer,
     /// Until then it aims low, as nothing is known of the receiver's path.
     careful_until: Option<Instant>,
+    /// What the receiver's path leaves for it, bit/s, if that is little.
+    room: Option<u64>,
+    /// The encoding that suited it best, and for how many bit/s.
+    fitted: Option<(u8, u64)>,
     /// The group's limits leave it out.
     withheld: bool,
     /// The receiver's path does not carry it.
@@ -148,6 +153,8 @@ impl DownTrack {
             view: View::default(),
             aim: Layer::TOP,
             careful_until: None,
+            room: None,
+            fitted: None,
             withheld: false,
             paused: false,
             changed: false,

@@ -14,6 +14,8 @@ const MAX_RUNGS: usize = 32;
 /// than this, in parts of four and in bit/s, its publisher has not enough for it.
 const QUARTERS: u64 = 3;
 const SLACK: u64 = 50_000;
+/// What an encoding came to once counts for so much less, a part of so many, each [`WINDOW`].
+const FORGETS: u64 = 16;
 /// Over how long layers are measured.
 const WINDOW: Duration = Duration::from_millis(1_000);
 
@@ -105,8 +107,9 @@ impl Default for Ladder {
 }
 
 impl Ladder {
-    /// Adds the rungs of one encoding, `limit` at most. Lower encodings come first.
-    pub fn add(&mut self, encoding: u8, meter: &LayerMeter, limit: Layer) {
+    /// Adds the rungs of one encoding, `limit` at most; without those of fewer frames if it is to be
+    /// had `whole`. Lower encodings come first.
+    pub fn add(&mut self, encoding: u8, meter: &LayerMeter, limit: Layer, whole: bool) {
         let (max_sid, max_tid) = meter.highest();
         let below = self.rungs().last().map_or(0, |rung| rung.bitrate);
         let mut own = 0;
@@ -117,6 +120,7 @@ impl Ladder {
             } else {
                 max_tid.saturating_sub(1)
             };
+            let first = if whole { max_tid } else { first };
             for tid in first..=max_tid {
                 let layer = Layer { encoding, sid, tid };
                 if (layer != layer.and(limit) && self.count > 0) || self.count == MAX_RUNGS {
@@ -187,6 +191,12 @@ pub struct LayerMeter {
     rates: [[u32; MAX_LAYERS]; MAX_LAYERS],
     size: Option<(u16, u16)>,
     hold: Hold,
+    /// What it comes to while its publisher is not told to send less, bit/s.
+    natural: u64,
+    /// The publisher was told to send no more, bit/s.
+    bound: Option<u64>,
+    /// It was told so much less just now that nothing is known of what comes.
+    settles: bool,
 }
 
 /// Whether what was measured is to be remembered, while nothing comes.
@@ -208,7 +218,42 @@ impl LayerMeter {
             rates: Default::default(),
             size: None,
             hold: Hold::No,
+            natural: 0,
+            bound: None,
+            settles: false,
         }
+    }
+
+    /// The publisher was told how much of it can be made use of: what exceeds that is taken to be
+    /// over, until what comes is measured.
+    pub fn set_bound(&mut self, now: Instant, bound: Option<u64>) {
+        self.bound = bound;
+        let total = self.total();
+        self.settles |= bound.is_some_and(|bound| total > bound.saturating_add(bound / 5));
+        let Some(bound) = bound.filter(|bound| *bound < total) else {
+            return;
+        };
+        for rate in self.rates.iter_mut().flatten() {
+            *rate = u32::try_from(u64::from(*rate) * bound / total).unwrap_or(*rate);
+        }
+        self.since = now;
+        self.bytes = Default::default();
+    }
+
+    /// What the publisher was told that can be made use of, if it was told to send less than it
+    /// would, bit/s.
+    pub fn bound(&self) -> Option<u64> {
+        self.bound
+    }
+
+    /// It costs much less than it did, if its publisher does as it was told: not known yet.
+    pub fn settles(&self) -> bool {
+        self.settles
+    }
+
+    /// bit/s of all its layers while its publisher is not told to send less; 0 if that is not known.
+    pub fn natural(&self) -> u64 {
+        self.natural
     }
 
     /// The publisher was told to pause it: what was measured is remembered.
@@ -267,6 +312,13 @@ impl LayerMeter {
             };
         }
         self.since = now;
+        self.settles = false;
+        let total = self.total();
+        self.natural = match self.bound {
+            // What it was once is forgotten slowly: it may just have been told that it may grow.
+            None => total.max(self.natural - self.natural / FORGETS),
+            Some(_) => total.max(self.natural),
+        };
     }
 
     /// A keyframe said how large it is.

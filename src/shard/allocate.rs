@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// up, and so on.
 const REST: Duration = Duration::from_millis(1_500);
 const MAX_REST: Duration = Duration::from_secs(8);
+/// … unless there is so many times as much to share: it is another path.
+const ANOTHER: u64 = 2;
 /// An estimate that has just fallen is often too low: the lowest rungs are not paused before that
 /// has lasted.
 const GRACE: Duration = Duration::from_millis(1_000);
@@ -29,12 +31,19 @@ const LOWEST_ROOM: f64 = 1.15;
 /// take turns.
 const LOYALTY: f64 = 0.75;
 
+/// So many times what a source comes to is enough for it, in parts of four.
+const ENOUGH: u64 = 6;
+
 /// One source of pictures that a client receives.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Demand {
     /// What each quality costs in all, bit/s, lowest first.
     rates: [u64; MAX_RUNGS],
     count: usize,
+    /// What the best of it would cost if its publisher were not told to send less, bit/s.
+    pub(super) natural: u64,
+    /// This rung costs what there is room for, if that is so many bit/s.
+    pub(super) elastic: Option<(usize, u64)>,
     /// It is looked at: pinned, or its sender speaks.
     pub(super) priority: bool,
     /// It is never paused: its publisher sends less when told to, and has no other receiver.
@@ -51,6 +60,8 @@ impl Demand {
         let mut demand = Self {
             rates: [0; MAX_RUNGS],
             count: 0,
+            natural: 0,
+            elastic: None,
             priority: false,
             is_kept: false,
             current: None,
@@ -61,6 +72,21 @@ impl Demand {
             demand.count += 1;
         }
         demand
+    }
+
+    /// What is elastic will cost no more than there is room for, and so nothing below it.
+    pub(super) fn fit(&mut self, room: u64, budget: &Budget) {
+        if let Some((elastic, least)) = self.elastic
+            && room >= least
+            && let Some(rates) = self.rates.get_mut(..=elastic)
+        {
+            // While a queue drains, it goes on with what it has.
+            let now = (room * 9 / 10).min(room * budget.now / budget.carried.max(1));
+            let cost = rates.last().copied().unwrap_or(0).min(now);
+            for rate in rates {
+                *rate = cost.min(*rate);
+            }
+        }
     }
 
     /// What a rung costs.
@@ -146,6 +172,35 @@ fn share(budget: f64, lowest: f64, pauses: bool, demands: &[Demand], rungs: &mut
     }
 }
 
+/// What of a budget each demand could make use of, bit/s, if its publisher sent just that: all lowest
+/// rungs first, then as much for each that is looked at, then for each of the others; nobody more
+/// than enough.
+pub(super) fn rooms(budget: u64, demands: &[Demand], rooms: &mut Vec<u64>) {
+    rooms.clear();
+    rooms.extend(demands.iter().map(|demand| demand.rates[0]));
+    let mut left = budget.saturating_sub(rooms.iter().sum());
+    for looked_at in [true, false] {
+        let own = |demand: &Demand| demand.priority == looked_at;
+        let enough = |demand: &Demand| demand.natural.max(demand.most()) / 4 * ENOUGH;
+        loop {
+            let both = || demands.iter().zip(&*rooms);
+            let short = |(demand, room): &(&Demand, &u64)| own(demand) && **room < enough(demand);
+            let count = both().filter(short).count() as u64;
+            let share = left / count.max(1);
+            if count == 0 || share == 0 {
+                break;
+            }
+            for (demand, room) in demands.iter().zip(rooms.iter_mut()) {
+                if own(demand) && *room < enough(demand) {
+                    let more = share.min(enough(demand) - *room);
+                    *room += more;
+                    left -= more;
+                }
+            }
+        }
+    }
+}
+
 /// Shares budgets over time: down at once, up when it has fitted for a while.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Allocator {
@@ -157,6 +212,8 @@ pub(super) struct Allocator {
     short: Option<Instant>,
     climbed: Option<Instant>,
     fell: Option<Instant>,
+    /// What there was to share then.
+    fell_with: u64,
     rest: Option<Duration>,
 }
 
@@ -208,7 +265,7 @@ impl Allocator {
             falls |= !demand.is_new && *strict < demand.current;
             wishes |= !demand.is_new && (*cautious).min(*strict) > demand.current;
         }
-        let climbs = self.may_climb(now, falls, wishes);
+        let climbs = self.may_climb(now, budget.now, falls, wishes);
         let chosen = self.strict.iter_mut().zip(&self.cautious).zip(demands);
         for ((strict, cautious), demand) in chosen {
             let up = (*cautious).min(*strict);
@@ -230,7 +287,7 @@ impl Allocator {
         &self.strict
     }
 
-    fn may_climb(&mut self, now: Instant, falls: bool, wishes: bool) -> bool {
+    fn may_climb(&mut self, now: Instant, budget: u64, falls: bool, wishes: bool) -> bool {
         let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         if falls {
             let regrets = since(self.climbed).is_some_and(|since| since < REGRET);
@@ -240,6 +297,7 @@ impl Allocator {
             };
             self.rest = Some(rest);
             self.fell = Some(now);
+            self.fell_with = budget;
             self.climbed = None;
         }
         if !wishes {
@@ -249,7 +307,7 @@ impl Allocator {
         let fits = *self.fits_since.get_or_insert(now);
         let rests = since(self.fell)
             .zip(self.rest)
-            .is_some_and(|(since, rest)| since < rest);
+            .is_some_and(|(since, rest)| since < rest && budget < self.fell_with * ANOTHER);
         if rests || now.saturating_duration_since(fits) < PATIENCE {
             return false;
         }

@@ -1,7 +1,7 @@
 //! Who receives: the peer connections of one client share its path, and so one estimate of it.
 
 use super::Shard;
-use super::allocate::{Allocator, Budget, Demand};
+use super::allocate::{Allocator, Budget, Demand, rooms};
 use super::figures::PathFigures;
 use super::message::ClientId;
 use super::pace::Pace;
@@ -24,6 +24,8 @@ const ALLOCATION: Duration = Duration::from_millis(200);
 const IDLE_ALLOCATION: Duration = Duration::from_secs(1);
 /// A publisher that sends what it was told to would send so many times as much, perhaps.
 const STARVED: u64 = 3;
+/// Of what a path carries, pictures are to be made for so much, percent.
+const ROOM: u64 = 95;
 /// Taken for what a sound costs until it is known, bit/s.
 const SOUND: u64 = 48_000;
 /// What a path is taken to carry until something is known of it, bit/s: the first keyframe of more
@@ -51,6 +53,8 @@ pub(crate) struct Client {
     /// Tracks of pictures, and what they could be sent: filled anew each time.
     places: Vec<(u32, u16)>,
     demands: Vec<Demand>,
+    /// What each could make use of, bit/s.
+    rooms: Vec<u64>,
     next_allocation: Option<Instant>,
     /// What the path was taken to carry when it was shared last, bit/s.
     allocated: u64,
@@ -90,6 +94,7 @@ impl Clients {
             allocator: Allocator::default(),
             places: Vec::new(),
             demands: Vec::new(),
+            rooms: Vec::new(),
             next_allocation: None,
             allocated: 0,
             read: None,
@@ -233,6 +238,8 @@ impl Client {
                 }
                 let ladder = track.ladder(&up.tracks);
                 let mut demand = Demand::new(ladder.rungs().iter().map(|rung| rung.bitrate));
+                demand.natural = track.natural(&up.tracks);
+                demand.elastic = track.elastic(&ladder, &up.tracks);
                 demand.priority = track.view().priority || up.speaks();
                 demand.is_kept = !up.is_layered() && up.downs.len() == 1;
                 (demand.is_new, demand.current) = match track.allotted() {
@@ -241,7 +248,7 @@ impl Client {
                     Allotted::UpTo(layer) => (false, ladder.place_of(layer)),
                 };
                 demand.is_new |= self.resumes;
-                self.wanted += demand.most();
+                self.wanted += demand.most().max(demand.natural);
                 self.demands.push(demand);
                 self.places.push((*index, at as u16));
             }
@@ -382,6 +389,14 @@ impl Shard {
             floor: floor.saturating_sub(sound),
             is_congested: client.estimate.is_congested(),
         };
+        rooms(
+            budget.carried / 100 * ROOM,
+            &client.demands,
+            &mut client.rooms,
+        );
+        for (demand, room) in client.demands.iter_mut().zip(&client.rooms) {
+            demand.fit(*room, &budget);
+        }
         let holds = client.hold.is_on();
         let resumes = !holds && std::mem::take(&mut client.resumes);
         let decided = if holds {
@@ -391,9 +406,9 @@ impl Shard {
         };
         let equal = budget.carried / (client.demands.len().max(1) as u64);
         let (mut all, mut starved) = (true, false);
-        for ((rung, demand), (down, at)) in decided.iter().zip(&client.demands).zip(&client.places)
-        {
-            all &= *rung == demand.highest();
+        let each = decided.iter().zip(&client.demands).zip(&client.rooms);
+        for (((rung, demand), room), (down, at)) in each.zip(&client.places) {
+            all &= *rung == demand.highest() && (!limited || *room >= demand.natural);
             let Some(down) = downs.get_mut(*down as usize) else {
                 continue;
             };
@@ -409,6 +424,7 @@ impl Shard {
             if let Some(up) = source.and_then(|source| ups.get(source as usize))
                 && let Some(track) = down.tracks.get_mut(usize::from(*at))
             {
+                track.set_room(limited.then_some(*room));
                 if holds {
                     track.pause();
                 } else {
@@ -441,6 +457,9 @@ impl Shard {
             if let Some((down, at)) = place.copied() {
                 self.apply(now, down, at);
                 self.tell_useful(down);
+                if falls {
+                    self.fit_sources(now, down);
+                }
             }
         }
         self.afford_copies(place);

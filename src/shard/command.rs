@@ -176,7 +176,7 @@ impl Shard {
         up.update_tracks(now, tracks);
         self.describe(index);
         // What was paused may be sent by another sender now.
-        self.tell_paused(index);
+        self.tell_wanted(index);
         match new_remote {
             Some(remote) => self.set_remote(now, place, remote),
             None => self.schedule(place),

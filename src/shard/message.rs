@@ -250,8 +250,34 @@ pub enum RelayMessage {
     /// To a mirror: what the publisher was told to pause, a bit for each track. It wants to know
     /// what is watched.
     Paused(u64),
+    /// From a mirror: what its receivers can make use of, bit/s, of each track.
+    Uses {
+        /// Where it comes from.
+        from: ShardId,
+        /// 0 of those that suit nobody best.
+        uses: Vec<u64>,
+    },
+    /// To a mirror: how much the publisher was told to spend on some of its tracks, bit/s.
+    Bounds(Vec<(usize, u64)>),
     /// To a mirror: the publisher is gone.
     Gone,
+}
+
+/// What a publisher is to send of its pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// It is to pause these of its tracks: a bit for each, the first the lowest.
+    pub paused: u64,
+    /// And to spend no more on these, bit/s. Ordered by track.
+    pub bounds: Vec<(usize, u64)>,
+}
+
+impl Wanted {
+    /// The most that is to be spent on a track, bit/s; `None` if that is left to the publisher.
+    pub fn bound(&self, track: usize) -> Option<u64> {
+        let mut bounds = self.bounds.iter();
+        bounds.find(|(at, _)| *at == track).map(|(_, bound)| *bound)
+    }
 }
 
 /// What of a group's cameras is forwarded at most; 0 for everything.
@@ -301,13 +327,13 @@ pub enum Event {
         /// not, and whose pictures are withheld.
         speakers: Vec<Speaker>,
     },
-    /// Of these encodings of a publisher nobody has use for now; it is to send all others. Always
-    /// the whole, and only after [`Command::PauseUnwatched`].
-    Paused {
+    /// What of a publisher's pictures somebody has use for now. Always the whole, and only after
+    /// [`Command::PauseUnwatched`].
+    Watched {
         /// An up peer.
         peer: PeerId,
-        /// A bit for each of its tracks, the first the lowest.
-        tracks: u64,
+        /// What it is to send.
+        wanted: Wanted,
     },
     /// For another shard.
     Relay {

@@ -6,6 +6,7 @@
 
 mod allocate;
 mod batch;
+mod bound;
 mod choice;
 mod client;
 mod command;
@@ -33,7 +34,7 @@ pub use drops::Drop;
 pub use figures::{MediaCounts, MediaFigures, PathFigures, PeerFigures, ShardFigures};
 pub use message::{
     ClientId, Command, DownTrackConfig, Event, GroupId, PeerId, RelayMessage, ShardId, ShardStats,
-    Speaker, StreamStats, TrackStats, UpTrackConfig, VoiceLimits, Withheld,
+    Speaker, StreamStats, TrackStats, UpTrackConfig, VoiceLimits, Wanted, Withheld,
 };
 pub use relay::{RelayHeader, Relays};
 pub use stats::ShardSize;

@@ -4,7 +4,7 @@
 
 use super::Shard;
 use super::drops::Drop;
-use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig};
+use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig, Wanted};
 use super::mirror::Mirror;
 use super::peer::{Place, UpPeer};
 use super::watched::begins;
@@ -246,11 +246,12 @@ impl Shard {
             .map(|track| track.config().clone())
             .collect();
         let withheld = up.withheld;
-        let paused = up.watch.as_ref().map(|watch| watch.paused());
+        let wanted = up.watch.as_ref().map(|watch| watch.wanted());
         self.tell_mirrors(index, || RelayMessage::Tracks(tracks.clone()));
         self.tell_mirrors(index, || RelayMessage::Withheld(withheld));
-        if let Some(paused) = paused {
+        if let Some(Wanted { paused, bounds }) = wanted {
             self.tell_mirrors(index, || RelayMessage::Paused(paused));
+            self.tell_mirrors(index, || RelayMessage::Bounds(bounds.clone()));
         }
     }
 
@@ -314,6 +315,12 @@ impl Shard {
             }
             RelayMessage::Without { from, tracks } => self.mirror_does_without(peer, from, tracks),
             RelayMessage::Paused(tracks) => self.mirror_paused(now, index, tracks),
+            RelayMessage::Uses { from, uses } => self.mirror_uses(now, index, from, &uses),
+            RelayMessage::Bounds(bounds) => {
+                if let Some(up) = self.ups.get_mut(index as usize) {
+                    up.set_bounds(now, &bounds);
+                }
+            }
             RelayMessage::Gone => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.tracks.clear();

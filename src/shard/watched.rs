@@ -6,11 +6,13 @@
 //! What it cost last is remembered (`LayerMeter`), so that a receiver can be given it again.
 
 use super::Shard;
+use super::bound::{Bound, MAX_TRACKS, Uses};
 use super::client::Clients;
-use super::message::{Event, PeerId, RelayMessage, ShardId};
+use super::message::{Event, PeerId, RelayMessage, ShardId, Wanted};
 use super::peer::{DownPeer, Place, UpPeer};
 use crate::media::Kind;
 use crate::media::down::choice::bit;
+use crate::media::down::fit::ALL;
 use crate::media::up::UpTrack;
 use slab::Slab;
 use std::time::{Duration, Instant};
@@ -54,14 +56,19 @@ pub(crate) struct Watch {
     pub(super) without: u64,
     /// What the receivers of each mirror watch.
     mirrors: Vec<(ShardId, u64)>,
+    /// … and how much of it they can make use of.
+    pub(super) uses: Vec<(ShardId, Uses)>,
     /// A mirror: what the publisher's shard was told that is watched here.
     told: u64,
+    /// … and how much of it can be made use of.
+    pub(super) told_uses: Uses,
     tracks: Vec<WatchedTrack>,
     next: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct WatchedTrack {
+    bound: Bound,
     /// When its first packet was seen.
     began: Option<Instant>,
     /// Since when nobody has watched it.
@@ -78,7 +85,9 @@ impl Watch {
             paused_there: 0,
             without: 0,
             mirrors: Vec::new(),
+            uses: Vec::new(),
             told: 0,
+            told_uses: [0; MAX_TRACKS],
             tracks: Vec::new(),
             next: now,
         }
@@ -98,11 +107,27 @@ impl Watch {
     /// A mirror is gone.
     pub(super) fn forget(&mut self, mirror: ShardId) {
         self.mirrors.retain(|(shard, _)| *shard != mirror);
+        self.uses.retain(|(shard, _)| *shard != mirror);
+    }
+
+    /// What the publisher is to send.
+    pub(super) fn wanted(&self) -> Wanted {
+        let bounds = self.tracks.iter().map(|track| track.bound.told);
+        let bounds = bounds.enumerate().filter(|(_, told)| *told != ALL);
+        Wanted {
+            paused: self.paused,
+            bounds: bounds.collect(),
+        }
+    }
+
+    pub(super) fn bound_mut(&mut self, at: usize) -> Option<&mut Bound> {
+        self.track(at).map(|track| &mut track.bound)
     }
 
     fn track(&mut self, at: usize) -> Option<&mut WatchedTrack> {
         if at >= self.tracks.len() && at < u64::BITS as usize {
             let fresh = WatchedTrack {
+                bound: Bound::default(),
                 began: None,
                 unwatched: None,
                 paused: None,
@@ -252,7 +277,7 @@ impl Shard {
             None if watch.paused & tracks != 0 => {
                 let paused = watch.paused & !tracks;
                 up.set_paused(now, paused);
-                self.tell_paused_to_all(index);
+                self.tell_wanted_to_all(index);
                 self.schedule(Place::Up(index));
             }
             Some(home) => {
@@ -335,11 +360,12 @@ impl Shard {
             None if unwatched != 0 => {
                 let paused = watch.paused | unwatched;
                 up.set_paused(now, paused);
-                self.tell_paused_to_all(index);
+                self.tell_wanted_to_all(index);
             }
             _ => {}
         }
         self.want(now, index, watched);
+        self.fit(now, index);
     }
 
     /// A mirror says what its receivers watch.
@@ -351,7 +377,7 @@ impl Shard {
         let Some(watch) = up.watch.as_mut().filter(|_| is_mirror) else {
             return;
         };
-        watch.forget(from);
+        watch.mirrors.retain(|(shard, _)| *shard != from);
         watch.mirrors.push((from, tracks));
         self.want(now, index, tracks);
     }
@@ -383,24 +409,26 @@ impl Shard {
     }
 
     /// Tells the publisher, and its mirrors.
-    fn tell_paused_to_all(&mut self, index: u32) {
+    pub(super) fn tell_wanted_to_all(&mut self, index: u32) {
         let up = self.ups.get(index as usize);
         let Some((peer, watch)) = up.and_then(|up| Some((up.id, up.watch.as_ref()?))) else {
             return;
         };
-        let tracks = watch.paused;
-        self.events.push_back(Event::Paused { peer, tracks });
-        self.tell_mirrors(index, || RelayMessage::Paused(tracks));
+        let wanted = watch.wanted();
+        let (paused, bounds) = (wanted.paused, wanted.bounds.clone());
+        self.events.push_back(Event::Watched { peer, wanted });
+        self.tell_mirrors(index, || RelayMessage::Paused(paused));
+        self.tell_mirrors(index, || RelayMessage::Bounds(bounds.clone()));
     }
 
     /// Tells the publisher again.
-    pub(super) fn tell_paused(&mut self, index: u32) {
+    pub(super) fn tell_wanted(&mut self, index: u32) {
         let up = self.ups.get(index as usize);
         if let Some((peer, watch)) = up.and_then(|up| Some((up.id, up.watch.as_ref()?)))
-            && watch.paused != 0
+            && watch.wanted() != Wanted::default()
         {
-            let tracks = watch.paused;
-            self.events.push_back(Event::Paused { peer, tracks });
+            let wanted = watch.wanted();
+            self.events.push_back(Event::Watched { peer, wanted });
         }
     }
 }

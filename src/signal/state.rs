@@ -295,9 +295,9 @@ async fn follow(state: Weak<State>, mut events: mpsc::UnboundedReceiver<(ShardId
                 tracing::debug!(?shard, ?peer, "closed by the other end");
                 (peer, PeerChange::Closed)
             }
-            Event::Paused { peer, tracks } => {
-                tracing::debug!(?shard, ?peer, paused = tracks, "watched by nobody");
-                (peer, PeerChange::Unwatched(tracks))
+            Event::Watched { peer, wanted } => {
+                tracing::debug!(?shard, ?peer, ?wanted, "watched");
+                (peer, PeerChange::Watched(wanted))
             }
             Event::Speakers { speakers, .. } => {
                 state.speakers(&speakers);

@@ -444,7 +444,7 @@ impl World {
         let mut batch = std::mem::take(&mut self.batch);
         let mut relayed = Vec::new();
         let mut commands = Vec::new();
-        let mut paused = Vec::new();
+        let mut watched = Vec::new();
         while let Some(node) = self.shards.get_mut(index) {
             let from = node.address;
             let more = node.shard.poll_transmit(now, &mut batch);
@@ -468,8 +468,8 @@ impl World {
             match event {
                 Event::Stats { stats, .. } => node.stats = Some(stats),
                 Event::Relay { to, command } => commands.push((to, *command)),
-                Event::Paused { peer, tracks } => {
-                    paused.push((peer, tracks));
+                Event::Watched { peer, ref wanted } => {
+                    watched.push((peer, wanted.clone()));
                     node.events.push((elapsed, event));
                 }
                 event => node.events.push((elapsed, event)),
@@ -482,8 +482,8 @@ impl World {
             node.wake = Some(at);
             self.queue.enter(at, Happening::WakeShard(index));
         }
-        for (peer, tracks) in paused {
-            self.pause_unwatched(peer, tracks);
+        for (peer, wanted) in watched {
+            self.tell_wanted(peer, &wanted);
         }
         // Shards of one process reach each other at once.
         for (to, command) in commands {

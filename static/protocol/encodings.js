@@ -24,22 +24,39 @@ const changes = new WeakMap();
 
 /** @typedef {Pick<RTCRtpEncodingParameters, 'maxBitrate' | 'maxFramerate'>} Bounds */
 
-/** How what rests is bound otherwise. @type {WeakMap<RTCRtpSender, Bounds>} */
+/**
+ * How the encodings of a sender are bound whatever the server says, and how they were made to be with
+ * that: who finds them otherwise knows that the application bounds them anew. By rid.
+ *
+ * @type {WeakMap<RTCRtpSender, Map<string | undefined, {own: Bounds, made: Bounds}>>}
+ */
 const bounds = new WeakMap();
+
+/**
+ * What the server said of the encodings of a sender, and how many are sent beside the largest, if
+ * that is.
+ *
+ * @type {WeakMap<RTCRtpSender, {told: WatchedEncoding[], beside: number | undefined}>}
+ */
+const said = new WeakMap();
 
 /**
  * Changes the parameters of a sender, after all changes before.
  *
  * @param {RTCRtpSender} sender
- * @param {(parameters: RTCRtpSendParameters) => boolean} edit False if there is nothing to change.
+ * @param {(parameters: RTCRtpSendParameters) => (() => void) | null} edit Null if there is nothing to
+ *     change; otherwise what is to be done once it was changed.
  * @returns {Promise<void>}
  */
 function change(sender, edit) {
     const before = changes.get(sender) ?? Promise.resolve();
     const after = before.then(async () => {
         const parameters = sender.getParameters();
-        if (edit(parameters))
+        const done = edit(parameters);
+        if (done) {
             await sender.setParameters(parameters);
+            done();
+        }
     });
     changes.set(sender, after.catch(() => {}));
     return after;
@@ -76,23 +93,18 @@ export function bound(sender, bitrate) {
     return change(sender, ({encodings}) => {
         const largest = encodings?.[0];
         if (sender.track?.kind !== 'video' || !largest)
-            return false;
-        if (isResting(largest)) {
-            bounds.set(sender, {...boundsOf(sender, largest), maxBitrate: bitrate || undefined});
-            return false;
+            return null;
+        const each = boundsOf(sender, encodings);
+        for (const {rid} of encodings) {
+            const own = each.get(rid)?.own;
+            if (own && (rid === 'm' || rid === largest.rid))
+                own.maxBitrate = rid === 'm' ? middleRate(bitrate) : bitrate || undefined;
         }
-        if (bitrate > 0)
-            largest.maxBitrate = bitrate;
-        else
-            delete largest.maxBitrate;
-        const middle = encodings.find(({rid}) => rid === 'm');
-        if (middle)
-            middle.maxBitrate = middleRate(bitrate);
-        return true;
+        return heed(sender, encodings);
     });
 }
 
-/** Pauses what the server says that nobody watches, of one peer connection. */
+/** Sends no more than the server says that can be made use of, of one peer connection. */
 export class Watched {
     /**
      * @param {RTCPeerConnection} pc
@@ -147,7 +159,10 @@ export class Watched {
         try {
             await Promise.all(this.pc.getTransceivers().map(({mid, sender}) => {
                 const own = told.filter((one) => one.mid === mid);
-                return change(sender, ({encodings}) => activate(sender, encodings, own, beside));
+                if (own.length === 0 && beside === undefined)
+                    return undefined;
+                said.set(sender, {told: own, beside});
+                return change(sender, ({encodings}) => heed(sender, encodings));
             }));
         } catch (error) {
             // What goes on being sent does no harm.
@@ -172,24 +187,22 @@ export class Watched {
 }
 
 /**
- * Where nothing is watched, the smallest encoding rests: a browser that sends no pictures at all
- * forgets what its path carries, and takes half a minute to find out again.
+ * Makes the encodings of a sender what we and the server want of them. Where nothing is watched, the
+ * smallest rests: a browser that sends no pictures at all forgets what its path carries, and takes
+ * half a minute to find out again.
  *
  * @param {RTCRtpSender} sender
- * @param {RTCRtpEncodingParameters[] | undefined} encodings Its own: changed in place.
- * @param {WatchedEncoding[]} told Of the same section.
- * @param {number} [beside] So many smaller ones are sent beside the largest.
- * @returns {boolean} Some are different now.
+ * @param {RTCRtpEncodingParameters[]} encodings Its own: changed in place.
+ * @returns {(() => void) | null} To be called when they are in force; null if nothing is different.
  */
-function activate(sender, encodings = [], told, beside) {
-    if (told.length === 0 && (beside === undefined || encodings.length < 2))
-        return false;
-    let watched = encodings.filter((encoding) => {
-        // The only one has no rid on the wire, whatever the browser calls it.
-        const one = told.find(({rid}) => rid === undefined ? encodings.length === 1
-            : rid === encoding.rid);
-        return one?.active ?? (beside === undefined ? encoding.active ?? true : true);
-    });
+function heed(sender, encodings = []) {
+    const each = boundsOf(sender, encodings);
+    const {told = [], beside} = said.get(sender) ?? {};
+    // The only one has no rid on the wire, whatever the browser calls it.
+    const tells = (/** @type {RTCRtpEncodingParameters} */ {rid}) => told.find((one) =>
+        one.rid === undefined ? encodings.length === 1 : one.rid === rid);
+    let watched = encodings.filter((encoding) => tells(encoding)?.active
+        ?? (beside === undefined ? encoding.active ?? true : true));
     const [largest, ...others] = encodings;
     if (beside !== undefined && largest && watched.includes(largest)) {
         const rest = others.slice(0, Math.max(others.length - beside, 0));
@@ -199,35 +212,55 @@ function activate(sender, encodings = [], told, beside) {
         (b.scaleResolutionDownBy ?? 1) - (a.scaleResolutionDownBy ?? 1));
     let changed = false;
     for (const encoding of encodings) {
-        const rests = watched.length === 0 && encoding === smallest;
+        const rests = told.length > 0 && watched.length === 0 && encoding === smallest;
         const active = rests || watched.includes(encoding);
-        changed ||= active !== (encoding.active ?? true) || rests !== isResting(encoding);
+        const {maxBitrate, maxFramerate} = each.get(encoding.rid)?.own ?? {};
+        const least = lesser(maxBitrate, tells(encoding)?.maxBitrate);
+        const next = rests ? {...REST, maxBitrate: lesser(least, REST.maxBitrate)}
+            : {maxBitrate: least, maxFramerate};
+        changed ||= active !== (encoding.active ?? true) || !isEqual(next, encoding);
         encoding.active = active;
-        if (rests && !isResting(encoding)) {
-            const {maxBitrate, maxFramerate} = encoding;
-            bounds.set(sender, {maxBitrate, maxFramerate});
-            encoding.maxBitrate = Math.min(maxBitrate ?? REST.maxBitrate, REST.maxBitrate);
-            encoding.maxFramerate = REST.maxFramerate;
-        } else if (!rests) {
-            Object.assign(encoding, boundsOf(sender, encoding));
-        }
+        set(encoding, 'maxBitrate', next.maxBitrate);
+        set(encoding, 'maxFramerate', next.maxFramerate);
     }
-    return changed;
+    return changed ? () => {
+        for (const encoding of encodings) {
+            const {maxBitrate, maxFramerate} = encoding;
+            const own = each.get(encoding.rid)?.own ?? {};
+            each.set(encoding.rid, {own, made: {maxBitrate, maxFramerate}});
+        }
+    } : null;
 }
 
-/** @param {RTCRtpEncodingParameters} encoding */
-const isResting = (encoding) => encoding.maxFramerate === REST.maxFramerate;
+/** @param {Bounds} bounds @param {keyof Bounds} name @param {number} [value] */
+function set(bounds, name, value) {
+    if (value === undefined)
+        delete bounds[name];
+    else
+        bounds[name] = value;
+}
+
+/** @param {Bounds} a @param {Bounds} b */
+const isEqual = (a, b) => a.maxBitrate === b.maxBitrate && a.maxFramerate === b.maxFramerate;
+
+/** The lesser of two bounds, if there is one. @param {number} [a] @param {number} [b] */
+const lesser = (a, b) => a === undefined || b === undefined ? a ?? b : Math.min(a, b);
 
 /**
- * How an encoding is bound while it is watched.
+ * How the encodings of a sender are bound, whatever the server says, and what that made of them.
  *
  * @param {RTCRtpSender} sender
- * @param {RTCRtpEncodingParameters} encoding
- * @returns {Bounds}
+ * @param {RTCRtpEncodingParameters[]} encodings As they are.
  */
-function boundsOf(sender, encoding) {
-    const {maxBitrate, maxFramerate} = isResting(encoding) ? bounds.get(sender) ?? {} : encoding;
-    return {maxBitrate, maxFramerate};
+function boundsOf(sender, encodings) {
+    const each = bounds.get(sender) ?? new Map();
+    bounds.set(sender, each);
+    for (const {rid, maxBitrate, maxFramerate} of encodings) {
+        const now = {maxBitrate, maxFramerate};
+        if (!isEqual(each.get(rid)?.made ?? {maxBitrate: NaN}, now))
+            each.set(rid, {own: now, made: {...now}});
+    }
+    return each;
 }
 
 /**
@@ -237,14 +270,14 @@ function boundsOf(sender, encoding) {
  * @returns {{sendEncodings?: RTCRtpEncodingParameters[]}}
  */
 export function kept(sender) {
-    const sendEncodings = (sender.getParameters().encodings ?? [])
-        .map((encoding) => {
-            const {rid, scaleResolutionDownBy} = encoding;
-            const {maxBitrate, maxFramerate} = boundsOf(sender, encoding);
-            return {
-                ...rid && {rid}, ...maxBitrate && {maxBitrate}, ...maxFramerate && {maxFramerate},
-                ...scaleResolutionDownBy && {scaleResolutionDownBy},
-            };
-        });
+    const {encodings = []} = sender.getParameters();
+    const each = boundsOf(sender, encodings);
+    const sendEncodings = encodings.map(({rid, scaleResolutionDownBy}) => {
+        const {maxBitrate, maxFramerate} = each.get(rid)?.own ?? {};
+        return {
+            ...rid && {rid}, ...maxBitrate && {maxBitrate}, ...maxFramerate && {maxFramerate},
+            ...scaleResolutionDownBy && {scaleResolutionDownBy},
+        };
+    });
     return sender.track?.kind === 'video' && sendEncodings.length > 0 ? {sendEncodings} : {};
 }

@@ -58,10 +58,11 @@
  * @property {boolean} [priority]
  * @property {WatchedEncoding[]} [encodings]
  *
- * @typedef {object} WatchedEncoding An encoding that we send, and whether somebody watches it.
+ * @typedef {object} WatchedEncoding An encoding that we send, and what of it can be made use of.
  * @property {string} mid Of its section.
  * @property {string} [rid] With simulcast.
- * @property {boolean} active
+ * @property {boolean} active Somebody watches it.
+ * @property {number} [maxBitrate] Nobody who does has use for more, bit/s.
  *
  * @typedef {object} TrackStats The figures of one track, in {@link Stream#stats} by track id.
  * @property {'audio' | 'video'} kind

@@ -4,7 +4,7 @@
 use crate::harness::{Client, Server};
 use crate::streams::{PLAIN, SIMULCAST};
 use perikon::net::ShardId;
-use perikon::shard::Event;
+use perikon::shard::{Event, Wanted};
 use serde_json::{Value, json};
 
 const OPEN: &str =
@@ -12,10 +12,16 @@ const OPEN: &str =
 
 impl Server {
     /// The engine's word on what nobody watches: a bit for each track of the offer.
-    fn unwatched(&self, stream: &str, tracks: u64) {
+    fn unwatched(&self, stream: &str, paused: u64) {
+        let bounds = Vec::new();
+        self.wanted(stream, Wanted { paused, bounds });
+    }
+
+    /// The engine's word on what is of use.
+    fn wanted(&self, stream: &str, wanted: Wanted) {
         let group = self.state.registry().get("g").unwrap();
         let peer = group.stream(stream).unwrap().peer;
-        let event = Event::Paused { peer, tracks };
+        let event = Event::Watched { peer, wanted };
         self.events.send((ShardId(0), event)).unwrap();
     }
 
@@ -62,6 +68,15 @@ async fn who_understands_is_told_what_nobody_watches() {
     );
     server.unwatched("camera", 0);
     assert_eq!(alice.until(is_encodings).await, encodings([true; 3]));
+    // Of the largest, nobody has use for more than half a megabit a second.
+    let wanted = Wanted {
+        paused: 0b1000,
+        bounds: vec![(1, 500_000)],
+    };
+    server.wanted("camera", wanted);
+    let mut bounded = encodings([true, true, false]);
+    bounded["encodings"][0]["maxBitrate"] = json!(500_000);
+    assert_eq!(alice.until(is_encodings).await, bounded);
     // One encoding has no rid.
     server.unwatched("file", 0b10);
     let one = json!({"type": "encodings", "id": "file",
@@ -77,7 +92,8 @@ async fn who_understands_is_told_what_nobody_watches() {
     let peer = group.stream("file").unwrap().peer;
     alice.send(json!({"type": "close", "id": "file"})).await;
     alice.settle().await;
-    let event = Event::Paused { peer, tracks: 0 };
+    let wanted = Wanted::default();
+    let event = Event::Watched { peer, wanted };
     server.events.send((ShardId(0), event)).unwrap();
     server.unwatched("camera", 0);
     assert_eq!(alice.until(is_encodings).await, encodings([true; 3]));

@@ -209,7 +209,7 @@ impl DownTrack {
     }
 
     /// What the receiver has use for.
-    fn useful(&self, tracks: &[UpTrack]) -> Layer {
+    pub(super) fn useful(&self, tracks: &[UpTrack]) -> Layer {
         if self.view.low {
             return Layer::SMALLEST;
         }
@@ -246,8 +246,10 @@ impl DownTrack {
         for (encoding, at) in self.encodings.iter().enumerate() {
             if let Some(track) = tracks.get(usize::from(*at))
                 && (is_sent(track, newest) || track.layers().is_expected())
+                && (!track.layers().settles() || self.wanted == Some(*at))
             {
-                ladder.add(encoding as u8, track.layers(), limit);
+                let whole = self.is_elastic(encoding, track.layers());
+                ladder.add(encoding as u8, track.layers(), limit, whole);
             }
         }
         ladder
@@ -342,7 +344,8 @@ impl DownTrack {
         let cost = |rank: usize| {
             let at = self.encodings.get(rank).map(|at| usize::from(*at));
             let track = at.and_then(|at| tracks.get(at));
-            track.map_or(0, |track| track.layers().total())
+            let layers = track.map(UpTrack::layers);
+            layers.map_or(0, |layers| layers.total().max(layers.natural()))
         };
         let useful = last.min(usize::from(self.useful(tracks).encoding));
         let near = (got + 1..=useful).rev().find(|rank| cost(*rank) <= far);

@@ -22,7 +22,7 @@ fn each_rung_costs_what_all_below_it_cost_too() {
     }
     assert_eq!(meter.highest(), (2, 2));
     let mut ladder = Ladder::default();
-    ladder.add(0, &meter, Layer::TOP);
+    ladder.add(0, &meter, Layer::TOP, false);
     let rungs: Vec<_> = ladder.rungs().iter().map(|r| (r.sid, r.tid)).collect();
     assert_eq!(
         rungs,
@@ -44,7 +44,7 @@ fn each_rung_costs_what_all_below_it_cost_too() {
         sid: 1,
         tid: 1,
     };
-    limited.add(0, &meter, limit);
+    limited.add(0, &meter, limit, false);
     let top = limited.rungs().last().unwrap();
     assert_eq!(top.layer(), limit);
 }
@@ -110,9 +110,9 @@ fn a_larger_picture_that_costs_no_more_is_to_be_had() {
         for tids in [&layers[..], &layers[..1]] {
             let (low, high) = (meter(tids, low), meter(tids, high));
             let mut ladder = Ladder::default();
-            ladder.add(0, &low, Layer::TOP);
+            ladder.add(0, &low, Layer::TOP, false);
             let below = ladder.rungs().len();
-            ladder.add(1, &high, Layer::TOP);
+            ladder.add(1, &high, Layer::TOP, false);
             let (below, above) = ladder.rungs().split_at(below);
             assert_eq!(above.len(), rungs.min(tids.len()));
             for pair in ladder.rungs().windows(2) {
@@ -141,8 +141,8 @@ fn a_paused_encoding_is_a_rung_even_if_those_below_have_grown() {
     let (low, mut high) = (meter(1_000), meter(250));
     let rungs = |high: &LayerMeter| {
         let mut ladder = Ladder::default();
-        ladder.add(0, &low, Layer::TOP);
-        ladder.add(1, high, Layer::TOP);
+        ladder.add(0, &low, Layer::TOP, false);
+        ladder.add(1, high, Layer::TOP, false);
         ladder.rungs().to_vec()
     };
     assert_eq!(rungs(&high).len(), 1, "starved");
@@ -150,4 +150,40 @@ fn a_paused_encoding_is_a_rung_even_if_those_below_have_grown() {
     let both = rungs(&high);
     assert_eq!(both.len(), 2);
     assert!(both[1].bitrate > both[0].bitrate);
+}
+
+#[test]
+fn what_its_publisher_is_told_to_save_counts_at_once_and_what_it_was_is_remembered() {
+    let begin = Instant::now();
+    let mut meter = LayerMeter::new(begin);
+    let mut now = begin;
+    // 1 Mbit/s, a third of it in a higher layer.
+    let send = |meter: &mut LayerMeter, now: &mut Instant, seconds: u64, bytes: usize| {
+        for packet in 0..seconds * 125 {
+            meter.add(*now, 0, u8::from(packet % 3 == 0), bytes);
+            *now += Duration::from_millis(8);
+        }
+    };
+    send(&mut meter, &mut now, 5, 1_000);
+    let natural = meter.natural();
+    assert!((950_000..1_050_000).contains(&natural), "{natural}");
+    meter.set_bound(now, Some(400_000));
+    assert!(
+        meter.settles(),
+        "it is not known whether it does as it is told"
+    );
+    assert!((395_000..=400_000).contains(&meter.total()));
+    assert!(meter.bitrate(0, 0) < 300_000);
+    // It does.
+    send(&mut meter, &mut now, 20, 380);
+    assert!(!meter.settles());
+    assert!((360_000..400_000).contains(&meter.total()));
+    assert_eq!(meter.natural(), natural);
+    meter.set_bound(now, None);
+    send(&mut meter, &mut now, 5, 1_000);
+    assert!(meter.natural() > 900_000, "{}", meter.natural());
+    // It does not.
+    meter.set_bound(now, Some(400_000));
+    send(&mut meter, &mut now, 5, 1_000);
+    assert!(meter.total() > 900_000, "{}", meter.total());
 }

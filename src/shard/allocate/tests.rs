@@ -189,3 +189,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn there_is_room_for_all_before_there_is_much_for_one() {
+    let room = |budget, demands: &[Demand]| {
+        let mut room = Vec::new();
+        rooms(budget, demands, &mut room);
+        room
+    };
+    let mut all = demands(&[SIMULCAST; 3]);
+    for one in &mut all {
+        one.natural = 2_000_000;
+    }
+    assert_eq!(room(300_000, &all), [150_000; 3], "the least there is");
+    assert_eq!(room(1_500_000, &all), [500_000; 3]);
+    all[1].priority = true;
+    assert_eq!(room(1_500_000, &all), [150_000, 1_200_000, 150_000]);
+    // Nobody gets more than enough.
+    all[1].natural = 1_600_000;
+    assert_eq!(room(9_000_000, &all), [3_000_000, 2_400_000, 3_000_000]);
+    assert!(room(1_000_000, &[]).is_empty());
+}
+
+#[test]
+fn what_its_publisher_fits_to_the_room_costs_no_more() {
+    let mut one = demands(&[SIMULCAST])[0];
+    let drains = Budget {
+        now: 300_000,
+        ..budget(600_000)
+    };
+    one.fit(600_000, &drains);
+    assert_eq!(one.most(), 1_500_000, "it is not fitted");
+    one.elastic = Some((2, 550_000));
+    one.fit(500_000, &drains);
+    assert_eq!(one.most(), 1_500_000, "it is not worth having for that");
+    one.fit(600_000, &drains);
+    assert_eq!(one.most(), 300_000, "while a queue drains");
+    assert_eq!(one.rate(Some(1)), 300_000, "nor what is below it");
+    assert_eq!(one.rate(Some(0)), 150_000);
+    let mut one = demands(&[SIMULCAST])[0];
+    one.elastic = Some((2, 550_000));
+    one.fit(600_000, &budget(620_000));
+    assert_eq!(one.most(), 540_000, "so that it can be climbed");
+}

@@ -5,7 +5,7 @@ use super::super::session::Session;
 use crate::media::Kind;
 use crate::media::down::choice::bit;
 use crate::net::ShardId;
-use crate::shard::{Command, PeerId};
+use crate::shard::{Command, PeerId, Wanted};
 use serde::Serialize;
 
 /// What a client names that pauses encodings when told.
@@ -25,6 +25,8 @@ struct EncodingOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     rid: Option<String>,
     active: bool,
+    #[serde(rename = "maxBitrate", skip_serializing_if = "Option::is_none")]
+    max_bitrate: Option<u64>,
 }
 
 impl Session {
@@ -36,8 +38,8 @@ impl Session {
         }
     }
 
-    /// The media engine tells which tracks of a stream are not watched.
-    pub(super) fn tell_encodings(&mut self, peer: PeerId, paused: u64) {
+    /// The media engine tells what of a stream is watched.
+    pub(super) fn tell_encodings(&mut self, peer: PeerId, wanted: &Wanted) {
         let up = self.streams.up.iter().find(|(_, up)| up.peer == peer);
         let Some((id, up)) = up else { return };
         let pictures = up.tracks.iter().enumerate().filter(|(_, track)| {
@@ -49,7 +51,8 @@ impl Session {
             .map(|(at, track)| EncodingOut {
                 mid: track.config.mid.clone(),
                 rid: track.config.rid.clone(),
-                active: paused & bit(at) == 0,
+                active: wanted.paused & bit(at) == 0,
+                max_bitrate: wanted.bound(at),
             })
             .collect();
         if !encodings.is_empty() {

@@ -88,7 +88,7 @@ impl Session {
     pub(super) fn peer_changed(&mut self, peer: PeerId, change: &PeerChange) {
         match change {
             PeerChange::Failed => {}
-            PeerChange::Unwatched(paused) => return self.tell_encodings(peer, *paused),
+            PeerChange::Watched(wanted) => return self.tell_encodings(peer, wanted),
             PeerChange::Connected | PeerChange::Closed => return,
         }
         let up = self.streams.up.iter().find(|(_, up)| up.peer == peer);

@@ -73,6 +73,8 @@ pub(super) struct Frame {
 /// One encoding under way.
 pub(super) struct Encoder {
     pub(super) config: EncodingConfig,
+    /// As it is while the server does not say that less is enough.
+    unbound: EncodingConfig,
     temporal: bool,
     /// It may choose the size of its pictures.
     scales: bool,
@@ -105,6 +107,7 @@ impl Encoder {
     ) -> Self {
         Self {
             config,
+            unbound: config,
             temporal,
             scales,
             rate: 0,
@@ -133,6 +136,14 @@ impl Encoder {
     /// From now on it sends a frame a second, or all again.
     pub(super) fn rest(&mut self, now: Instant, rests: bool) {
         self.rests = rests.then(|| self.rests.unwrap_or(now));
+    }
+
+    /// More than this is of no use, bit/s.
+    pub(super) fn bound(&mut self, bound: Option<u64>) {
+        let most = bound.unwrap_or(u64::MAX);
+        self.config.min = self.unbound.min.min(most);
+        self.config.target = self.unbound.target.min(most);
+        self.config.max = self.unbound.max.min(most);
     }
 
     /// What it is to spend. An encoding that was off begins with a keyframe.

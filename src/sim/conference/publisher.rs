@@ -10,7 +10,7 @@ use crate::media::feedback::{
 };
 use crate::media::seq::extend;
 use crate::media::{Codec, Kind};
-use crate::shard::UpTrackConfig;
+use crate::shard::{UpTrackConfig, Wanted};
 use crate::sim::client::{Endpoint, Outbox, since};
 use crate::sim::random::Random;
 use crate::sim::report::ClientReport;
@@ -318,12 +318,14 @@ impl Publisher {
         }
     }
 
-    /// The server says which of its tracks, in the order of [`Self::track_configs`], nobody
-    /// watches.
-    pub(in crate::sim) fn pause(&mut self, tracks: u64) {
+    /// The server says what of its tracks, in the order of [`Self::track_configs`], is watched.
+    pub(in crate::sim) fn heed(&mut self, told: &Wanted) {
         let count = self.wanted.len();
-        for (at, wanted) in self.wanted.iter_mut().enumerate() {
-            *wanted = tracks & bit(count - at) == 0;
+        let each = self.wanted.iter_mut().zip(&mut self.encoders).enumerate();
+        for (at, (wanted, encoder)) in each {
+            let track = count - at;
+            *wanted = told.paused & bit(track) == 0;
+            encoder.bound(told.bound(track));
         }
     }
 

@@ -276,7 +276,11 @@ impl Scenario {
         for _ in 0..self.publishers {
             let host = world.add_host(self.up, FIBRE);
             hosts.push(host);
-            publishers.push(world.broadcast(host, 0, self.publisher)?);
+            let publisher = world.broadcast(host, 0, self.publisher)?;
+            if self.publisher.encodings.len() > 1 {
+                world.rest(publisher);
+            }
+            publishers.push(publisher);
         }
         let mut watchers = Vec::new();
         for watcher in self.watchers {

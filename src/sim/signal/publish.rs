@@ -1,7 +1,7 @@
 //! Clients that publish, and what is asked of them.
 
 use super::description;
-use crate::shard::{Command, PeerId, UpTrackConfig};
+use crate::shard::{Command, PeerId, UpTrackConfig, Wanted};
 use crate::sim::client::{Client, Media};
 use crate::sim::conference::{Publisher, PublisherConfig};
 use crate::sim::random::Random;
@@ -114,13 +114,13 @@ impl World {
         }
     }
 
-    /// A publisher is told what nobody watches.
-    pub(in crate::sim) fn pause_unwatched(&mut self, peer: PeerId, tracks: u64) {
+    /// A publisher is told what is watched.
+    pub(in crate::sim) fn tell_wanted(&mut self, peer: PeerId, wanted: &Wanted) {
         let mut clients = self.clients.values_mut();
         if let Some(node) = clients.find(|node| node.peer == peer)
             && let Media::Publish(publisher) = &mut node.client.media
         {
-            publisher.pause(tracks);
+            publisher.heed(wanted);
         }
     }
 

@@ -1,0 +1,108 @@
+//! What a receiver could make use of if its publisher made it so: between the encodings that a
+//! publisher makes there is nothing, but each can be had for less.
+
+use super::DownTrack;
+use crate::media::Kind;
+use crate::media::layer::{Ladder, LayerMeter};
+use crate::media::up::UpTrack;
+
+/// An encoding is not to be pressed below this part of what it comes to by itself …
+const LEAST: u64 = 5;
+/// … nor below so much of what the next smaller one comes to, in parts of ten.
+const ABOVE_NEXT: u64 = 11;
+/// What is pressed goes on being so below that, in parts of twenty.
+const LOYALTY: u64 = 17;
+/// Who has so much more room than an encoding comes to, in parts of four, is no reason to bound it.
+const AMPLE: u64 = 5;
+/// A publisher that sends so many times what it was told does not do as it is told, in parts of four.
+const OBEYS: u64 = 5;
+/// Who has so much of the room by which an encoding is bounded decides of it, in parts of twenty.
+const OWN: u64 = 18;
+
+/// Of an encoding, all that there is can be made use of.
+pub const ALL: u64 = u64::MAX;
+
+impl DownTrack {
+    /// The receiver's path leaves so much for it, bit/s; `None` if it is not known to be limited.
+    pub fn set_room(&mut self, room: Option<u64>) {
+        self.room = room;
+    }
+
+    /// What the receiver would be sent if its publisher told no encoding apart, bit/s: the best of
+    /// what it has use for, as it is while nothing bounds it.
+    pub fn natural(&self, tracks: &[UpTrack]) -> u64 {
+        let top = usize::from(self.useful(tracks).encoding);
+        let encodings = self.encodings.iter().take(top.saturating_add(1));
+        let natural = encodings.filter_map(|at| Some(tracks.get(usize::from(*at))?.layers()));
+        natural.map(|layers| layers.natural()).max().unwrap_or(0)
+    }
+
+    /// The publisher makes an encoding as large as this receiver has room, and does as it is told: so
+    /// it fits whatever becomes of the room.
+    pub(super) fn is_elastic(&self, encoding: usize, meter: &LayerMeter) -> bool {
+        let (Some((fitted, room)), Some(bound)) = (self.fitted, meter.bound()) else {
+            return false;
+        };
+        let obeys = meter.total() <= bound / 4 * OBEYS;
+        usize::from(fitted) == encoding && room >= bound / 20 * OWN && obeys
+    }
+
+    /// The rung of its ladder that is [elastic](Self::is_elastic), and the least that it can be
+    /// pressed to, bit/s.
+    pub fn elastic(&self, ladder: &Ladder, tracks: &[UpTrack]) -> Option<(usize, u64)> {
+        let rung = ladder.rungs().iter().rposition(|rung| {
+            let layers = self.layers(usize::from(rung.encoding), tracks);
+            layers.is_some_and(|layers| self.is_elastic(usize::from(rung.encoding), layers))
+        });
+        let rung = rung.filter(|_| self.room.is_some())?;
+        let encoding = usize::from(ladder.rungs().get(rung)?.encoding);
+        Some((rung, self.least(encoding, tracks)))
+    }
+
+    fn layers<'a>(&self, rank: usize, tracks: &'a [UpTrack]) -> Option<&'a LayerMeter> {
+        let at = self.encodings.get(rank)?;
+        Some(tracks.get(usize::from(*at))?.layers())
+    }
+
+    /// An encoding is not worth having for less, bit/s.
+    fn least(&self, rank: usize, tracks: &[UpTrack]) -> u64 {
+        let natural = |rank: usize| self.layers(rank, tracks).map_or(0, LayerMeter::natural);
+        let below = (0..rank).rev().map(natural).find(|rate| *rate > 0);
+        let least = below.map_or(0, |below| {
+            (below / 10 * ABOVE_NEXT).max(natural(rank) / LEAST)
+        });
+        match self.fitted {
+            Some((fitted, _)) if usize::from(fitted) == rank => least / 20 * LOYALTY,
+            _ => least,
+        }
+    }
+
+    /// Which of the publisher's tracks suits the receiver best, and for how many bit/s at the most:
+    /// [`ALL`] if it need not be told.
+    pub fn fit(&mut self, tracks: &[UpTrack]) -> Option<(u16, u64)> {
+        let last = self.encodings.len().checked_sub(1)?;
+        if self.codec.kind() == Kind::Audio || self.withheld {
+            return None;
+        }
+        let top = last.min(usize::from(self.useful(tracks).encoding));
+        let Some(room) = self.room else {
+            self.fitted = None;
+            return self.encodings.get(top).map(|at| (*at, ALL));
+        };
+        let natural = |rank: usize| self.layers(rank, tracks).map_or(0, LayerMeter::natural);
+        let suits = |rank: &usize| natural(*rank) > 0 && room >= self.least(*rank, tracks);
+        let rank = (0..=top).rev().find(suits)?;
+        let ample = match self.layers(rank, tracks)?.bound() {
+            Some(_) => natural(rank) / 4 * AMPLE,
+            None => natural(rank),
+        };
+        self.fitted = Some((rank as u8, room));
+        let is_smallest = rank == 0 && last > 0;
+        let bitrate = if is_smallest || (rank == top && room >= ample) {
+            ALL
+        } else {
+            room
+        };
+        self.encodings.get(rank).map(|at| (*at, bitrate))
+    }
+}
