@@ -3,6 +3,10 @@
 use crate::client::Place;
 use crate::harness::Client;
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const GROUP: &str = ".groups/watch";
 
@@ -97,7 +101,7 @@ async fn what_the_api_sets_lets_people_in() {
 async fn figures_name_groups_and_clients() {
     let place = Place::start().await;
     let mut fred = place.member("f", "fred", "fred").await;
-    let _vimes = place.member("v", "vimes", "vimes").await;
+    let mut vimes = place.member("v", "vimes", "vimes").await;
     let stats = || async { place.ask("GET", ".stats").send().await.json() };
     assert_eq!(
         stats().await,
@@ -118,6 +122,49 @@ async fn figures_name_groups_and_clients() {
         assert_eq!(track["paused"], false, "{track}");
     }
     assert_eq!(up[0]["tracks"].as_array().map(Vec::len), Some(2), "{up}");
+
+    // And one who receives: of sound, how redundant it is, if that was agreed on.
+    let mut other = place.member("w", "vimes", "vimes").await;
+    for (listener, at, redundant) in [(&mut vimes, 1, true), (&mut other, 2, false)] {
+        let request = json!({"type": "request", "request": {"": ["audio", "video"]}});
+        listener.send(request).await;
+        let offer = listener.until(|message| message["type"] == "offer").await;
+        let sdp = answer_to(offer["sdp"].as_str().expect("SDP"), redundant);
+        let answer = json!({"type": "answer", "id": offer["id"], "sdp": sdp});
+        listener.send(answer).await;
+        let expected = [redundant.then_some(0), None];
+        let begun = Instant::now();
+        loop {
+            let down = stats().await[0]["clients"][at]["down"].clone();
+            let tracks = down[0]["tracks"].as_array().cloned().unwrap_or_default();
+            let told: Vec<_> = tracks
+                .iter()
+                .map(|track| track.get("redundant").and_then(Value::as_u64))
+                .collect();
+            if told == expected {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{redundant}: {down}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// The answer of a browser that takes all that is offered, or all but redundant sound.
+fn answer_to(offer: &str, redundant: bool) -> String {
+    let lines = offer.lines().filter(|line| {
+        let of_server = ["a=ssrc", "a=msid:", "a=candidate", "a=ice-lite"];
+        let of_red = ["a=rtpmap:63 ", "a=fmtp:63 "];
+        let is_any = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+        !is_any(&of_server) && (redundant || !is_any(&of_red))
+    });
+    let lines = lines.map(|line| match line {
+        "a=sendonly" => "a=recvonly".to_owned(),
+        "a=setup:actpass" => "a=setup:active".to_owned(),
+        _ if line.starts_with("m=audio") && !redundant => line.replace(" 63", ""),
+        _ => line.to_owned(),
+    });
+    lines.map(|line| line + "\r\n").collect()
 }
 
 #[tokio::test]
