@@ -499,6 +499,16 @@ impl DownTrack {
         Ok(self.repairs.label())
     }
 
+    /// A packet that was asked for is to wait for its turn. False if it does already, or is under way.
+    pub fn repair_waits(&mut self, now: Instant, rtt: Option<Duration>, number: u64) -> bool {
+        self.repairs.wait(now, rtt, number)
+    }
+
+    /// Its turn has come.
+    pub fn repair_waits_no_more(&mut self, number: u64) {
+        self.repairs.wait_no_more(number);
+    }
+
     /// The label of a packet of the repairs' stream that repairs nothing, where such packets are
     /// counted by the receiver's transport.
     pub fn spare(&mut self) -> Option<RepairLabel> {

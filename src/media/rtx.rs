@@ -50,6 +50,18 @@ struct Repair {
     number: u32,
     /// The low bits of the clock, in ms.
     at: u32,
+    /// It is to be sent again, but not yet.
+    waits: bool,
+}
+
+impl Repair {
+    /// It was sent so lately that it may not have arrived yet.
+    fn is_under_way(&self, clock: u32, rtt: Option<Duration>) -> bool {
+        let rtt = rtt.unwrap_or(DEFAULT_RTT).min(MAX_RTT);
+        // Measured times vary, and a receiver may reckon with a shorter one.
+        let wait = (rtt - rtt / 8).as_millis() as u32;
+        clock.wrapping_sub(self.at) < wait
+    }
 }
 
 /// The repairs of one down track.
@@ -110,10 +122,7 @@ impl Repairs {
             return Ok(());
         };
         let entry = *entry;
-        let rtt = rtt.unwrap_or(DEFAULT_RTT).min(MAX_RTT);
-        // Measured times vary, and a receiver may reckon with a shorter one.
-        let wait = (rtt - rtt / 8).as_millis() as u32;
-        if entry.number == number as u32 && clock.wrapping_sub(entry.at) < wait {
+        if entry.number == number as u32 && entry.is_under_way(clock, rtt) {
             return Err(Refusal::Lately);
         }
         let earned = sent.saturating_sub(self.counted) / SHARE;
@@ -135,8 +144,42 @@ impl Repairs {
         };
         let number = number as u32;
         let is_first = entry.number != number;
-        *entry = Repair { number, at };
+        *entry = Repair {
+            number,
+            at,
+            waits: false,
+        };
         is_first
+    }
+
+    /// A packet is to be sent again, but not yet. False if that was said before, or it was sent again
+    /// a moment ago.
+    pub fn wait(&mut self, now: Instant, rtt: Option<Duration>, number: u64) -> bool {
+        let (at, Some(entry)) = self.entry(now, number) else {
+            return true;
+        };
+        let number = number as u32;
+        if entry.number == number && entry.is_under_way(at, rtt) {
+            return false;
+        }
+        if entry.number != number {
+            // So long ago that it may be sent again at once.
+            let at = at.wrapping_sub(MAX_RTT.as_millis() as u32);
+            *entry = Repair {
+                number,
+                at,
+                waits: false,
+            };
+        }
+        !std::mem::replace(&mut entry.waits, true)
+    }
+
+    /// Its turn has come.
+    pub fn wait_no_more(&mut self, number: u64) {
+        let entry = self.lately.get_mut(number as usize % REMEMBERED);
+        if let Some(entry) = entry.filter(|entry| entry.number == number as u32) {
+            entry.waits = false;
+        }
     }
 
     /// The time, and where a packet that is sent now is remembered.
@@ -148,6 +191,7 @@ impl Repairs {
             let never = Repair {
                 number: u32::MAX,
                 at: 0,
+                waits: false,
             };
             self.lately = vec![never; REMEMBERED].into();
         }

@@ -8,6 +8,7 @@ use super::pace::Pace;
 use super::peer::{DownPeer, UpPeer};
 use super::relay::UNBOUND;
 use super::release::Cluster;
+use super::resend::Asked;
 use crate::media::Kind;
 use crate::media::bandwidth::{Detector, Estimate, Flight, Hold, Reading, Schedule};
 use crate::media::down::choice::Allotted;
@@ -42,6 +43,7 @@ pub(crate) struct Client {
     pub(crate) estimate: Estimate,
     pub(crate) schedule: Schedule,
     pub(crate) pace: Pace,
+    pub(super) asked: Asked,
     hold: Hold,
     /// Its pictures go on after having been held back.
     resumes: bool,
@@ -87,6 +89,7 @@ impl Clients {
             estimate: Estimate::new(),
             schedule: Schedule::default(),
             pace: Pace::new(now),
+            asked: Asked::new(now),
             hold: Hold::default(),
             resumes: false,
             probe: None,
@@ -118,6 +121,7 @@ impl Clients {
         if let Some(client) = self.slab.get_mut(place as usize) {
             client.downs.retain(|other| *other != down);
             client.pace.forget(down, None);
+            client.asked.forget(down);
             client.schedule.forget();
             self.release(place);
         }

@@ -2,28 +2,19 @@
 
 use super::Shard;
 use super::batch::Batch;
-use super::drops::Drop;
 use super::figures::PathFigures;
 use super::pace::{Pace, Waiting};
 use super::peer::{Peer, Place};
 use super::relay::RelayHeader;
-use super::seal::{Outlet, forward, seal_again, seal_repair};
+use super::resend::Resend;
+use super::seal::{Outlet, forward};
 use crate::media::Kind;
-use crate::media::rtx::Refusal;
 use crate::transport::Transmit;
 use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Packets asked for again that one turn sends at most: a second of video for each of a few.
 const MAX_RESENDS: usize = 1_024;
-
-/// A packet that a receiver lacks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Resend {
-    pub(crate) down: u32,
-    pub(crate) track: u16,
-    pub(crate) number: u64,
-}
 
 /// The packets since a keyframe, for a receiver that begins.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +42,7 @@ pub(crate) struct Flush {
     pub(crate) transmits: VecDeque<Transmit>,
     /// Peers that are due RTCP.
     feedback: Vec<Place>,
-    resends: VecDeque<Resend>,
+    pub(super) resends: VecDeque<Resend>,
     replays: Vec<Replay>,
     /// Tracks with packets that came since the last flush.
     active: Vec<(u32, u16)>,
@@ -62,6 +53,10 @@ pub(crate) struct Flush {
     pub(crate) paced: Vec<u32>,
     /// When the first of those may leave.
     pub(crate) paced_due: Option<Instant>,
+    /// Clients for which repairs wait.
+    pub(super) repairing: Vec<u32>,
+    /// When the first of those may leave.
+    pub(super) repairs_due: Option<Instant>,
     /// Clients whose paths are probed.
     pub(crate) probing: Vec<u32>,
     /// When the next packet of a probe is to leave.
@@ -154,6 +149,7 @@ impl Shard {
         let full = self.write_transmits(batch)
             || self.write_feedback(now, batch)
             || self.write_resends(now, batch)
+            || self.write_waiting_repairs(now, batch)
             || self.write_replays(now, batch)
             || self.write_paced(now, batch)
             || self.write_pending(now, batch)
@@ -186,91 +182,6 @@ impl Shard {
                 batch.commit(path, len);
             }
             self.schedule(place);
-        }
-        false
-    }
-
-    fn write_resends(&mut self, now: Instant, batch: &mut Batch) -> bool {
-        while let Some(resend) = self.flush.resends.front().copied() {
-            let Some(space) = batch.space() else {
-                return true;
-            };
-            self.flush.resends.pop_front();
-            let Some(down) = self.downs.get_mut(resend.down as usize) else {
-                continue;
-            };
-            let at = usize::from(resend.track);
-            let source = down.tracks.get(at).and_then(|track| down.source_of(track));
-            let (Some(source), Some(path), Some(track)) =
-                (source, down.peer.transport.path(), down.tracks.get_mut(at))
-            else {
-                continue;
-            };
-            let found = track.origin(resend.number).and_then(|origin| {
-                let up_track = self
-                    .ups
-                    .get(source as usize)?
-                    .tracks
-                    .get(usize::from(origin.run.source))?;
-                let (meta, bytes) = up_track.packet(origin.up)?;
-                let label = origin.run.label(resend.number, meta);
-                Some((up_track, meta, bytes, label, origin.run.source))
-            });
-            let Some((up_track, meta, bytes, label, encoding)) = found else {
-                self.drops.count(Drop::NotInCache);
-                continue;
-            };
-            // A path that is full takes longer still for what nobody waits for any more.
-            let is_paced = down.is_paced && track.codec().kind() == Kind::Video;
-            let gate = self.clients.get_mut(down.client).filter(|_| is_paced);
-            if gate.is_some() && (track.source() != Some(encoding) || track.is_paused()) {
-                self.drops.count(Drop::Outdated);
-                continue;
-            }
-            let gate = gate.filter(|client| client.estimate.is_draining());
-            if gate
-                .as_ref()
-                .is_some_and(|client| !client.pace.is_clear(now))
-            {
-                self.drops.count(Drop::PathFull);
-                continue;
-            }
-            let rtt = down.peer.rtt;
-            let Some(sealer) = down.peer.transport.sealer() else {
-                continue;
-            };
-            let mut outlet = Outlet {
-                now,
-                sealer,
-                log: down.send_log.as_deref_mut(),
-            };
-            let sealed = match track.repair(now, rtt, &label, meta) {
-                Ok(Some(repair)) => {
-                    seal_repair(&mut outlet, track, meta, bytes, &label, &repair, space)
-                }
-                Ok(None) => {
-                    let packet = (up_track, meta, bytes);
-                    seal_again(&mut outlet, track, packet, &label, space)
-                }
-                Err(refusal) => {
-                    self.drops.count(match refusal {
-                        Refusal::Foreign | Refusal::Unrepeatable => Drop::NotInCache,
-                        Refusal::Lately => Drop::RepairedLately,
-                        Refusal::TooMuch => Drop::TooManyRepairs,
-                    });
-                    continue;
-                }
-            };
-            match sealed {
-                Some(len) => {
-                    track.repaired();
-                    batch.commit(path, len);
-                    if let Some(client) = gate {
-                        client.pace.sent(now, len as u16);
-                    }
-                }
-                None => self.drops.count(Drop::Unsealed),
-            }
         }
         false
     }

@@ -22,6 +22,7 @@ mod peer;
 mod receive;
 mod relay;
 mod release;
+mod resend;
 mod route;
 mod seal;
 mod speaker;
@@ -199,7 +200,11 @@ impl Shard {
     /// of datagrams too, due or not.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        let flush = [self.flush.paced_due, self.flush.probe_due];
+        let flush = [
+            self.flush.paced_due,
+            self.flush.repairs_due,
+            self.flush.probe_due,
+        ];
         let flush = flush.into_iter().flatten().min();
         [timer, self.handshakes.due(), flush]
             .into_iter()

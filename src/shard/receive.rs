@@ -1,9 +1,10 @@
 //! Datagrams that arrive.
 
+use super::Shard;
 use super::drops::Drop;
 use super::message::RelayMessage;
 use super::peer::{DownPeer, Place, UpPeer, peer_at};
-use super::{Shard, flush};
+use super::resend::Resend;
 use crate::media::Kind;
 use crate::media::down::DownTrack;
 use crate::media::feedback::{LostSeqnos, ReceptionReports, Report, Reports};
@@ -308,7 +309,7 @@ impl Shard {
         };
         track.afford(room);
         for seqno in lost {
-            let resend = flush::Resend {
+            let resend = Resend {
                 down: index,
                 track: at as u16,
                 number: track.nacked(seqno),

@@ -11,11 +11,14 @@ const WEIGHT = 0.15;
 const BAD = 0.01;
 const GOOD = 0.005;
 /** What is asked for more at once, what is given back where packets still go missing and where they
- * do not, and what is asked for in all, ms. */
+ * do not, and what is asked for in all, ms: more where so much is made up at once, which is longer
+ * gaps. */
 const MORE = 80;
 const SLOWLY = 0.5;
 const LESS = 4;
 const MAX = 240;
+const MAX_OF_GAPS = 300;
+const GAPS = 0.05;
 
 /**
  * What a browser counts of sound (`inbound-rtp`), as far as it does.
@@ -61,8 +64,9 @@ export class Wait {
             this.own = grown('jitterBufferDelay') / emitted * 1_000;
         // What merely comes late is the browser's own business.
         const isLossy = grown('packetsLost') > 0 || grown('nackCount') > 0;
+        const most = madeUp > GAPS ? MAX_OF_GAPS : MAX;
         if (Math.min(madeUp, this.level) > BAD && isLossy)
-            this.asked = Math.min(Math.max(asked, this.own) + MORE, MAX);
+            this.asked = Math.max(asked, Math.min(Math.max(asked, this.own) + MORE, most));
         else if (this.level < GOOD)
             this.asked -= isLossy ? SLOWLY : LESS;
         if (this.asked <= this.own)

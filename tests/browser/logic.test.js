@@ -332,8 +332,14 @@ describe('how long sound waits', () => {
         assert.ok(asked > 120, `${asked} ms`);
         // It helps: what is lost is not missed any more.
         assert.ok(look(wait, stats, {seconds: 30, madeUp: 0, lost: 5}) > asked - 40);
-        assert.ok(look(wait, stats, {seconds: 100, madeUp: 0.1, lost: 5}) <= 250, 'not for ever');
+        assert.ok(look(wait, stats, {seconds: 100, madeUp: 0.1, lost: 5}) <= 310, 'not for ever');
         assert.equal(look(wait, stats, {seconds: 120, madeUp: 0, lost: 0}), 0);
+    });
+
+    test('longer gaps are worth a longer wait than many short ones', () => {
+        const most = (/** @type {number} */ madeUp) => look(new Wait(), none(), {seconds: 60, madeUp, lost: 5});
+        assert.ok(most(0.03) <= 240, `${most(0.03)} ms`);
+        assert.ok(most(0.1) > 240 && most(0.1) <= 300, `${most(0.1)} ms`);
     });
 
     test('not where nothing is lost, where it is little, or where nothing is known', () => {

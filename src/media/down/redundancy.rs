@@ -11,8 +11,9 @@ use crate::media::up::UpTrack;
 /// Which earlier packets go with one, counted back from it, the most useful first. These come soon
 /// enough for who waits for nothing …
 const NEAR: [u8; 2] = [2, 4];
-/// … and these beyond the end of most bursts: what is next to a lost packet is lost with it.
-const FAR: [u8; COPIES] = [4, 9, 2];
+/// … and these beyond the end of most bursts: what is next to a lost packet is lost with it. The last
+/// comes in time for who waits as long as our page asks for at most (`static/protocol/patience.js`).
+const FAR: [u8; COPIES] = [4, 9, 13];
 /// How many earlier ones go with a packet at most.
 pub const COPIES: usize = 3;
 /// The most bytes of a packet with earlier ones in it: any path takes them.

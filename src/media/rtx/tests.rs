@@ -48,6 +48,28 @@ fn a_packet_is_sent_again_once_in_a_round_trip() {
 }
 
 #[test]
+fn a_packet_that_waits_for_its_turn_is_taken_once_and_then_sent() {
+    let mut repairs = Repairs::new(Some(RTX));
+    let start = Instant::now();
+    let rtt = Some(millis(300));
+    assert!(repairs.wait(start, rtt, 7));
+    assert!(
+        !repairs.wait(start + millis(100), rtt, 7),
+        "it waits already"
+    );
+    repairs.wait_no_more(7);
+    let now = start + millis(150);
+    assert_eq!(
+        repairs.permit(now, rtt, 7, 100, LONG),
+        Ok(()),
+        "it was not sent before"
+    );
+    assert_eq!(repairs.permit(now, rtt, 7, 100, LONG), Err(Refusal::Lately));
+    assert!(!repairs.wait(now + millis(200), rtt, 7), "it is under way");
+    assert!(repairs.wait(now + millis(300), rtt, 7), "asked for again");
+}
+
+#[test]
 fn a_packet_that_was_sent_late_is_not_sent_twice() {
     let mut repairs = Repairs::new(None);
     let start = Instant::now();

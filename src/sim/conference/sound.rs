@@ -84,28 +84,40 @@ impl Sound {
         match self.next {
             None => self.next = Some((number, now + self.wait())),
             Some((next, _)) if number < next => return,
-            Some((next, at)) if self.buffer.is_empty() && at <= now => {
-                // It had run dry: what was made up until now stands for what is missing.
-                let due = at + (number - next) as i64 * PACKET;
-                let begin = due.max(now);
-                self.played.concealed += begin - at;
-                self.next = Some((number, begin));
+            // What was made up until now stands for what is missing, if it was as long. Otherwise
+            // the rest of that may yet come.
+            Some((next, at)) if at < now && at + (number - next) as i64 * PACKET <= now => {
+                self.make_up(number, now);
             }
             Some(_) => {}
         }
         self.buffer.insert(number, timestamp);
     }
 
+    /// Goes on with a number at this moment, and not with what should have been next.
+    fn make_up(&mut self, number: u64, until: i64) {
+        if let Some((_, at)) = self.next {
+            self.played.concealed += until - at;
+        }
+        self.next = Some((number, until));
+    }
+
     /// Plays what is due.
     pub(super) fn play(&mut self, now: i64) {
         while let Some((number, at)) = self.next.filter(|(_, at)| *at <= now) {
-            let Some(timestamp) = self.buffer.remove(&number) else {
-                if self.buffer.is_empty() {
+            let Some((&first, _)) = self.buffer.first_key_value() else {
+                return;
+            };
+            if first > number {
+                let due = at + (first - number) as i64 * PACKET;
+                if due > now {
                     return;
                 }
-                self.played.concealed += PACKET;
-                self.next = Some((number + 1, at + PACKET));
+                self.make_up(first, due);
                 continue;
+            }
+            let Some((_, timestamp)) = self.buffer.pop_first() else {
+                return;
             };
             self.played.heard += PACKET;
             self.delay = at - timestamp;

@@ -12,11 +12,14 @@ const WEIGHT: f64 = 0.15;
 const BAD: f64 = 0.01;
 const GOOD: f64 = 0.005;
 /// µs: what it asks for more at once, what it gives back where packets still go missing and where
-/// they do not, and what it asks for in all.
+/// they do not, and what it asks for in all: more where so much is made up at once, which is longer
+/// gaps.
 const MORE: i64 = 80_000;
 const SLOWLY: i64 = 500;
 const LESS: i64 = 4_000;
 const MAX: i64 = 240_000;
+const MAX_OF_GAPS: i64 = 300_000;
+const GAPS: f64 = 0.05;
 
 /// See the module. Times in µs.
 #[derive(Debug, Default)]
@@ -47,7 +50,9 @@ impl Patience {
         let share = concealed as f64 / all as f64;
         self.level += (share - self.level) * WEIGHT;
         if share.min(self.level) > BAD && is_lossy {
-            self.asked = (self.asked.max(own) + MORE).min(MAX);
+            let most = if share > GAPS { MAX_OF_GAPS } else { MAX };
+            let more = (self.asked.max(own) + MORE).min(most);
+            self.asked = self.asked.max(more);
         } else if self.level < GOOD {
             self.asked -= if is_lossy { SLOWLY } else { LESS };
         }

@@ -45,6 +45,25 @@ fn what_came_in_a_later_packet_is_heard() {
     assert_eq!(sound.played.concealed, 0);
 }
 
+/// Of a long gap only that is made up which is due: the rest comes again in time, and is heard.
+#[test]
+fn what_comes_again_before_its_turn_is_heard_behind_what_was_made_up() {
+    // Ten packets are lost, and come again with the eleventh, in this order.
+    let at = |number: i64| match number {
+        200..210 => 210 * PACKET + 15_000,
+        210 => 210 * PACKET,
+        number => number * PACKET,
+    };
+    let late = |number: i64| Some(at(number) - number * PACKET);
+    let played = play((0..500).map(late));
+    assert!(
+        (120_000..=180_000).contains(&played.concealed),
+        "{played:?}"
+    );
+    // The first of them are heard later, and nothing is skipped. The last wait at the end.
+    assert!(played.heard >= 495 * PACKET, "{played:?}");
+}
+
 /// Repairs are waited for where many packets need them, and not where few do.
 #[test]
 fn repairs_are_worth_a_wait_if_there_are_many() {
