@@ -19,9 +19,9 @@ const PATIENCE = 120_000;
 /** Lines of the pictures of a camera, and of the smaller ones beside them. */
 const [LARGE, MIDDLE, SMALL] = [720, 360, 180];
 
-/** The picture of somebody else stands still for no longer than this, ms: on a machine that has
- * time it is 240. */
-const STILL = 600;
+/** The picture of somebody else stands still for no longer than this, ms: a stream that takes its
+ * place would need more. On a machine that has time it is 240. */
+const STILL = 2_000;
 
 /**
  * The pictures of the tile of somebody are watched from now on.
