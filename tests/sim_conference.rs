@@ -96,3 +96,22 @@ fn bursts_of_losses_are_hardly_heard() {
         "of 10,000: {lost:?}"
     );
 }
+
+/// A path that carries a tenth from one moment to the next stops no picture for a second, whatever
+/// the luck, and is used again within ten when it is back.
+#[test]
+fn a_fall_to_a_tenth_stops_no_picture_for_a_second() {
+    let falls = SCENARIOS.iter().filter(|one| one.fall.is_some());
+    let each = falls.flat_map(|fall| (1..=5).map(move |seed| (seed, fall)));
+    let each: Vec<_> = each.collect();
+    let held = hold(&each);
+    assert_eq!(held.len(), 15);
+    let stopped = held.iter().map(|(outcome, _)| outcome.longest);
+    let stopped: Vec<_> = stopped.collect();
+    assert!(stopped.iter().all(|ms| *ms < 1_000), "ms: {stopped:?}");
+    let back = held
+        .iter()
+        .map(|(outcome, _)| outcome.up.unwrap_or(i64::MAX));
+    let back: Vec<_> = back.collect();
+    assert!(back.iter().all(|ms| *ms < 10_000), "ms: {back:?}");
+}

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Between two looks at what the detectors of a client say.
 const INTERVAL: Duration = Duration::from_millis(50);
+/// A receiver that has not told anything for so long may have got nothing.
+const SILENCE: Duration = Duration::from_millis(300);
 /// Between two allocations while the path is all that is to be shared …
 const ALLOCATION: Duration = Duration::from_millis(200);
 /// … and while all get all they have use for.
@@ -191,21 +193,30 @@ impl Client {
     }
 
     /// Sends no pictures while they would only wait in the path's queue.
-    fn hold(&mut self, now: Instant, queue: (Duration, bool), downs: &Slab<DownPeer>) {
+    fn hold(&mut self, now: Instant, queue: (Duration, bool), downs: &mut Slab<DownPeer>) {
         let flights = self.downs.iter().filter_map(|down| {
             let log = downs.get(*down as usize)?.send_log.as_ref()?;
             log.flight(now)
         });
-        let (Some(flight), Some(bitrate)) = (flights.reduce(Flight::and), self.estimate.bitrate())
-        else {
+        let before = self.hold.is_on();
+        let flight = flights.reduce(Flight::and);
+        let flight = flight.or(before.then_some(Flight::default()));
+        let (Some(flight), Some(bitrate)) = (flight, self.estimate.bitrate()) else {
             return;
         };
-        let before = self.hold.is_on();
         self.hold.update(now, queue, flight, bitrate);
         let changes = before != self.hold.is_on();
         if changes {
             self.resumes |= before;
             self.next_allocation = None;
+        }
+        if changes || before {
+            for down in &self.downs {
+                let detector = downs.get_mut(*down as usize);
+                if let Some(detector) = detector.and_then(|down| down.detector.as_mut()) {
+                    detector.flooded(now);
+                }
+            }
         }
         if (changes && before) || self.hold.is_seen(now, flight) {
             self.estimate.hold(now);
@@ -345,6 +356,12 @@ impl Shard {
             return;
         };
         client.end_probe(now, detector, &mut flush.paths);
+        let is_silent = |read: Instant| now.saturating_duration_since(read) >= SILENCE;
+        if client.hold.is_on() && client.read.is_none_or(is_silent) {
+            // Perhaps all that would be told of was lost.
+            let queue = detector.latest_queue();
+            client.hold(now, (queue, false), downs);
+        }
         self.allocate(now, place);
         self.probe(now, place);
     }

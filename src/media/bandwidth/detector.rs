@@ -105,6 +105,8 @@ pub struct Detector {
     waited: f64,
     rising: bool,
     losses: Losses,
+    /// What was sent before was lost to a full queue, which says nothing of the path's losses.
+    flooded: Option<Instant>,
     heard: Option<Instant>,
     probe: Option<Probe>,
 }
@@ -126,6 +128,7 @@ impl Detector {
             waited: 0.0,
             rising: false,
             losses: Losses::default(),
+            flooded: None,
             heard: None,
             probe: None,
         }
@@ -136,7 +139,9 @@ impl Detector {
         let mut any = false;
         for packet in packets {
             any = true;
-            self.losses.packet(packet.arrived.is_none());
+            if self.flooded.is_none_or(|until| packet.sent > until) {
+                self.losses.packet(packet.arrived.is_none());
+            }
             if let Some(probe) = &mut self.probe {
                 probe.acked(&packet);
             }
@@ -237,6 +242,12 @@ impl Detector {
     /// The same of the last packet alone.
     pub fn latest_queue(&self) -> Duration {
         Duration::from_secs_f64(self.rise.last / 1_000.0)
+    }
+
+    /// What was sent until now met a full queue: what is missing of it is not a loss of the path's,
+    /// and would be told of long after the queue is gone.
+    pub fn flooded(&mut self, now: Instant) {
+        self.flooded = Some(now);
     }
 
     /// What is sent from now on is a probe.

@@ -79,7 +79,8 @@ impl Losses {
         self.mixed += other.mixed;
     }
 
-    fn share(&self) -> f64 {
+    /// Of all packets, 0 to 1.
+    pub(super) fn share(&self) -> f64 {
         f64::from(self.lost) / f64::from(self.total.max(1))
     }
 

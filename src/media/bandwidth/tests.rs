@@ -404,3 +404,31 @@ fn what_a_full_queue_has_lost_is_not_waited_for() {
     );
     assert!(!hold.is_on());
 }
+
+#[test]
+fn what_a_full_queue_has_lost_is_no_loss_of_the_path() {
+    let start = Instant::now();
+    // Half of all that is sent is lost, for a second; and told of half a second later.
+    let share = |flooded: bool| {
+        let mut detector = Detector::new(start);
+        if flooded {
+            detector.flooded(start + 1_000 * MS);
+        }
+        for number in 0..200 {
+            let sent = start + number * 10 * MS;
+            let lost = number < 100 && number % 2 == 0;
+            let packet = Acked {
+                sent,
+                size: PACKET,
+                arrived: (!lost).then(|| Duration::from_millis(20 + u64::from(number) * 10)),
+            };
+            detector.feedback(sent + 500 * MS, std::iter::once(packet));
+        }
+        let mut reading = Reading::default();
+        reading.add(start + 2_500 * MS, &mut detector);
+        reading.losses.share()
+    };
+    let (usual, flooded) = (share(false), share(true));
+    assert!((usual - 0.25).abs() < 1e-6, "{usual}");
+    assert!(flooded < 1e-6, "{flooded}");
+}
