@@ -101,7 +101,7 @@ impl Shard {
     fn path_of_repair(&self, resend: &Resend) -> Option<(u32, u64)> {
         let down = self.downs.get(resend.down as usize)?;
         let track = down.tracks.get(usize::from(resend.track))?;
-        let carried = self.clients.carried(down.client)?;
+        let carried = self.clients.get(down.client)?.estimate.by_delays()?;
         (track.codec().kind() == Kind::Video).then_some((down.client, carried))
     }
 
@@ -166,8 +166,9 @@ impl Shard {
         batch: &mut Batch,
     ) -> Option<(Instant, bool)> {
         loop {
-            let carried = self.clients.carried(place).unwrap_or(u64::MAX / 100);
-            let asked = &self.clients.get(place)?.asked;
+            let client = self.clients.get(place)?;
+            let carried = client.estimate.by_delays().unwrap_or(u64::MAX / 100);
+            let asked = &client.asked;
             let (resend, since) = asked.queue.front().copied()?;
             if !asked.is_clear(now, carried) {
                 return Some((asked.clear(carried)?, false));
@@ -267,7 +268,7 @@ impl Shard {
                     if is_gated {
                         client.pace.sent(now, len as u16);
                     }
-                    if let Some(carried) = client.estimate.bitrate() {
+                    if let Some(carried) = client.estimate.by_delays() {
                         client.asked.sent(now, len, carried);
                     }
                 }

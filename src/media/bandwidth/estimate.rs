@@ -96,6 +96,15 @@ impl Estimate {
         }
     }
 
+    /// The same by its delays alone: with no more than that, no queue grows, whatever is lost.
+    pub fn by_delays(&self) -> Option<u64> {
+        let bitrate = self.bitrate()?;
+        Some(match self.updated {
+            Some(_) => bitrate.max(self.bitrate as u64),
+            None => bitrate,
+        })
+    }
+
     /// What may be sent now, bit/s: less than it carries while a queue is to be drained.
     pub fn budget(&self) -> Option<u64> {
         let bitrate = self.bitrate()?;
