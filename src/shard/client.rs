@@ -27,8 +27,11 @@ const ALLOCATION: Duration = Duration::from_millis(200);
 const IDLE_ALLOCATION: Duration = Duration::from_secs(1);
 /// A publisher that sends what it was told to would send so many times as much, perhaps.
 const STARVED: u64 = 3;
-/// Of what a path carries, pictures are to be made for so much, percent.
+/// Of what a path carries, the pictures of several are to be made for so much, percent: their
+/// keyframes may come together. Those of one for all of it.
 const ROOM: u64 = 95;
+/// The same, where it is told by REMB.
+const ROOM_OF_ONE: u64 = 95;
 /// Taken for what a sound costs until it is known, bit/s.
 const SOUND: u64 = 48_000;
 /// What a path is taken to carry until something is known of it, bit/s: the first keyframe of more
@@ -410,11 +413,11 @@ impl Shard {
             floor: floor.saturating_sub(sound),
             is_congested: client.estimate.is_congested(),
         };
-        rooms(
-            budget.carried / 100 * ROOM,
-            &client.demands,
-            &mut client.rooms,
-        );
+        let room = match client.demands.len() {
+            0 | 1 => budget.carried,
+            _ => budget.carried / 100 * ROOM,
+        };
+        rooms(room, &client.demands, &mut client.rooms);
         for (demand, room) in client.demands.iter_mut().zip(&client.rooms) {
             demand.fit(*room, &budget);
         }
@@ -435,7 +438,7 @@ impl Shard {
             };
             down.is_paced = limited;
             down.useful = Some(match limited {
-                true => equal * 17 / 20,
+                true => equal / 100 * ROOM_OF_ONE,
                 false => UNBOUND,
             });
             let source = down
