@@ -14,6 +14,8 @@ const CEILING: f64 = 200_000_000.0;
 const START: f64 = 1_500_000.0;
 /// Of what arrives while the queue grows, how much is sent then.
 const BACK_OFF: f64 = 0.85;
+/// … where that was seen while the queue is short.
+const BACK_OFF_EARLY: f64 = 0.92;
 /// Of a rate that filled a queue when it was tried, what is used.
 const PROBED: f64 = 0.88;
 /// Growth a second where the path is known to carry little more.
@@ -233,8 +235,9 @@ impl Estimate {
             }
             _ => acked,
         };
-        let mut lower = carried * BACK_OFF;
-        if reading.queue < LONG_QUEUE {
+        let is_short = reading.queue < LONG_QUEUE;
+        let mut lower = carried * if is_short { BACK_OFF_EARLY } else { BACK_OFF };
+        if is_short {
             // What arrives may be little because little is sent. A path that carries much less has
             // a long queue at once.
             lower = lower.max(self.bitrate * BACK_OFF);
