@@ -1,26 +1,27 @@
 //! A browser that publishes: sound, and pictures in one or several encodings, at a rate that it
 //! takes from what the server tells it.
 
+mod stream;
+
 use super::encoder::{Encoder, EncodingConfig, FRAME_RATE, Frame, SINGLE, allocate};
 use super::mark::{Mark, NONE, Picture};
 use super::rate::{SendRate, Told};
+use crate::media::Kind;
 use crate::media::down::choice::bit;
 use crate::media::feedback::{
     Arrivals, NtpClock, REFERENCE_TICKS, Report, Reports, SenderInfo, TICK_MICROS,
 };
 use crate::media::seq::extend;
-use crate::media::{Codec, Kind};
 use crate::shard::{UpTrackConfig, Wanted};
 use crate::sim::client::{Endpoint, Outbox, since};
 use crate::sim::random::Random;
 use crate::sim::report::ClientReport;
-use crate::transport::description::{Extension, ExtensionIds, Feedback, Repair};
+use crate::transport::description::{Feedback, Repair};
 use crate::transport::srtp::RTP_OVERHEAD;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use stream::{HEADER, Queued, RTX_TYPE, Stream, codec, extension_ids};
 
-/// Packets that can be sent again.
-const HISTORY: usize = 1_024;
 const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const RATE_INTERVAL: Duration = Duration::from_millis(100);
@@ -28,8 +29,6 @@ const RATE_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_PAYLOAD: usize = 1_150;
 /// Pictures leave this much faster than they are made.
 const PACING: f64 = 2.5;
-/// Bytes of a header as [`Stream::packet`] writes it.
-const HEADER: usize = 12 + 4 + 8;
 /// A packet of nothing but padding (RFC 3550, section 5.1).
 const PADDING: [u8; 255] = {
     let mut padding = [0; 255];
@@ -40,11 +39,6 @@ const PADDING: [u8; 255] = {
 const SENT: usize = 4_096;
 /// The round trip that it reckons with.
 const RTT: Duration = Duration::from_millis(100);
-const MID_ID: u8 = 4;
-const TRANSPORT_CC_ID: u8 = 5;
-const RID_ID: u8 = 10;
-const AUDIO_LEVEL_ID: u8 = 11;
-const RTX_TYPE: u8 = 121;
 /// Sound and its headers, bit/s: what pictures cannot have.
 const AUDIO_RATE: u64 = 48_000;
 
@@ -77,29 +71,6 @@ pub struct PublisherReport {
     pub keyframe_requests: Vec<(usize, Duration)>,
     /// Packets sent again.
     pub resent: u64,
-}
-
-/// One SSRC.
-struct Stream {
-    kind: Kind,
-    mid: u8,
-    rid: &'static str,
-    ssrc: u32,
-    payload_type: u8,
-    seqno: u64,
-    index: u32,
-    timestamp: u32,
-    history: VecDeque<Vec<u8>>,
-    packets: u32,
-    octets: u32,
-}
-
-/// A packet on its way through the pacer.
-struct Queued {
-    stream: usize,
-    timestamp: u32,
-    marker: bool,
-    payload: Vec<u8>,
 }
 
 /// A publishing browser.
@@ -550,69 +521,4 @@ impl Publisher {
         });
         endpoint.send_reports(reports, outbox);
     }
-}
-
-impl Stream {
-    fn timestamp_at(&self, captured: Duration) -> u32 {
-        let rate = u128::from(codec(self.kind).clock_rate());
-        let ticks = captured.as_nanos() * rate / 1_000_000_000;
-        self.timestamp.wrapping_add(ticks as u32)
-    }
-
-    fn seal(&mut self, endpoint: &mut Endpoint, queued: &Queued, number: u16) -> Option<Vec<u8>> {
-        let len = HEADER + queued.payload.len() + RTP_OVERHEAD;
-        let mut packet = Vec::with_capacity(len);
-        let marker = u8::from(queued.marker) << 7;
-        let padded = u8::from(self.payload_type == RTX_TYPE) << 5;
-        packet.extend_from_slice(&[0x90 | padded, marker | self.payload_type]);
-        packet.extend_from_slice(&(self.seqno as u16).to_be_bytes());
-        packet.extend_from_slice(&queued.timestamp.to_be_bytes());
-        packet.extend_from_slice(&self.ssrc.to_be_bytes());
-        packet.extend_from_slice(&[0xbe, 0xde, 0, 2, MID_ID << 4, self.mid]);
-        match (self.kind, self.rid.as_bytes().first()) {
-            (Kind::Audio, _) => packet.extend_from_slice(&[AUDIO_LEVEL_ID << 4, 40]),
-            (Kind::Video, Some(rid)) => packet.extend_from_slice(&[RID_ID << 4, *rid]),
-            (Kind::Video, None) => packet.extend_from_slice(&[0, 0]),
-        }
-        let [high, low] = number.to_be_bytes();
-        packet.extend_from_slice(&[TRANSPORT_CC_ID << 4 | 1, high, low, 0]);
-        packet.resize(len, 0);
-        let len = endpoint
-            .transport
-            .sealer()?
-            .seal_rtp(self.ssrc, self.seqno, HEADER, &queued.payload, &mut packet)
-            .ok()?;
-        packet.truncate(len);
-        self.seqno += 1;
-        self.index += 1;
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(queued.payload.len() as u32);
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
-        }
-        self.history.push_back(packet.clone());
-        Some(packet)
-    }
-
-    fn sent(&self, seqno: u16) -> Option<Vec<u8>> {
-        let back = usize::from((self.seqno as u16).wrapping_sub(seqno));
-        let at = self.history.len().checked_sub(back)?;
-        self.history.get(at).cloned()
-    }
-}
-
-fn codec(kind: Kind) -> Codec {
-    match kind {
-        Kind::Audio => Codec::Opus,
-        Kind::Video => Codec::Vp8,
-    }
-}
-
-fn extension_ids() -> ExtensionIds {
-    let mut ids = ExtensionIds::default();
-    ids[Extension::AudioLevel as usize] = AUDIO_LEVEL_ID;
-    ids[Extension::Mid as usize] = MID_ID;
-    ids[Extension::Rid as usize] = RID_ID;
-    ids[Extension::TransportCc as usize] = TRANSPORT_CC_ID;
-    ids
 }
