@@ -10,6 +10,8 @@ use crate::media::up::UpTrack;
 const LEAST: u64 = 5;
 /// … nor below so much of what the next smaller one comes to, in parts of ten.
 const ABOVE_NEXT: u64 = 11;
+/// … nor below so many bit/s for ten of its pixels: libwebrtc sends none of VP8 for less.
+const OF_TEN_PIXELS: u64 = 6;
 /// What is pressed goes on being so below that, in parts of twenty.
 const LOYALTY: u64 = 17;
 /// Who has so much more room than an encoding comes to, in parts of four, is no reason to bound it.
@@ -69,7 +71,12 @@ impl DownTrack {
         let natural = |rank: usize| self.layers(rank, tracks).map_or(0, LayerMeter::natural);
         let below = (0..rank).rev().map(natural).find(|rate| *rate > 0);
         let least = below.map_or(0, |below| {
-            (below / 10 * ABOVE_NEXT).max(natural(rank) / LEAST)
+            let size = self.layers(rank, tracks).and_then(LayerMeter::size);
+            let pixels = size.map_or(0, |(width, height)| u64::from(width) * u64::from(height));
+            let least = pixels / 10 * OF_TEN_PIXELS;
+            least
+                .max(below / 10 * ABOVE_NEXT)
+                .max(natural(rank) / LEAST)
         });
         match self.fitted {
             Some((fitted, _)) if usize::from(fitted) == rank => least / 20 * LOYALTY,
