@@ -95,19 +95,6 @@ fn used_here(up: &UpPeer, index: u32, downs: &mut Slab<DownPeer>) -> Uses {
 }
 
 impl Shard {
-    /// The same of all publishers of a receiver, whose path carries less than it did.
-    pub(super) fn fit_sources(&mut self, now: Instant, down: u32) {
-        let mut at = 0;
-        while let Some(down) = self.downs.get(down as usize)
-            && let Some(source) = down.sources.get(at)
-        {
-            at += 1;
-            if let Some(source) = *source {
-                self.fit(now, source);
-            }
-        }
-    }
-
     /// Tells a publisher how much can be made use of, where that has changed; a mirror tells its
     /// shard.
     pub(super) fn fit(&mut self, now: Instant, index: u32) {

@@ -482,7 +482,7 @@ impl Shard {
                 self.apply(now, down, at);
                 self.tell_useful(down);
                 if falls {
-                    self.fit_sources(now, down);
+                    self.for_sources(down, |shard, source| shard.fit(now, source));
                 }
             }
         }

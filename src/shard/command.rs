@@ -256,7 +256,7 @@ impl Shard {
         }
         self.withhold_from(now, index);
         self.begin_tracks(now, index);
-        self.see_sources_watched(now, index);
+        self.for_sources(index, |shard, source| shard.see_watched(now, source));
     }
 
     /// What the receiver agreed to be sent, from now on.

@@ -332,14 +332,9 @@ impl Shard {
         let before = down.remb.replace(bitrate);
         let before = before.map(|before| down.share(before));
         let share = down.share(bitrate);
-        // Without a list of its own: there is one publisher, nearly always.
-        for at in 0..down.sources.len() {
-            let down = self.downs.get(index as usize);
-            let source = down.and_then(|down| down.sources.get(at).copied().flatten());
-            if let Some(source) = source {
-                self.update_remb(source, before, share);
-            }
-        }
+        self.for_sources(index, |shard, source| {
+            shard.update_remb(source, before, share)
+        });
         self.receiver_estimated(now, index);
     }
 

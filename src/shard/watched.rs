@@ -305,16 +305,15 @@ impl Shard {
         }
     }
 
-    /// The same of all publishers of a receiver.
-    pub(super) fn see_sources_watched(&mut self, now: Instant, down: u32) {
-        let count = |shard: &Self| {
-            let down = shard.downs.get(down as usize);
-            down.map_or(0, |down| down.sources.len())
-        };
-        for at in 0..count(self) {
-            let down = self.downs.get(down as usize);
-            if let Some(source) = down.and_then(|down| *down.sources.get(at)?) {
-                self.see_watched(now, source);
+    /// Does something with each publisher of a receiver.
+    pub(super) fn for_sources(&mut self, down: u32, mut act: impl FnMut(&mut Self, u32)) {
+        let mut at = 0;
+        while let Some(peer) = self.downs.get(down as usize)
+            && let Some(source) = peer.sources.get(at).copied()
+        {
+            at += 1;
+            if let Some(source) = source {
+                act(self, source);
             }
         }
     }

@@ -124,11 +124,10 @@ impl Estimate {
     /// What pictures may be paused for, bit/s. Losses are a reason to send smaller ones, which repair
     /// mends; none at all are better only where so much is lost that nothing can be mended.
     pub fn floor(&self) -> Option<u64> {
-        let bitrate = self.bitrate()?;
-        if self.updated.is_none() || self.loss.is_overwhelming() {
-            return Some(bitrate);
+        match self.loss.is_overwhelming() {
+            true => self.bitrate(),
+            false => self.by_delays(),
         }
-        Some(bitrate.max(self.bitrate as u64))
     }
 
     /// Delays have shown, or the client has said, that the path carries no more.

@@ -342,9 +342,7 @@ impl DownTrack {
         };
         let far = carried.map_or(u64::MAX, |carried| carried.saturating_mul(FAR));
         let cost = |rank: usize| {
-            let at = self.encodings.get(rank).map(|at| usize::from(*at));
-            let track = at.and_then(|at| tracks.get(at));
-            let layers = track.map(UpTrack::layers);
+            let layers = self.layers(rank, tracks);
             layers.map_or(0, |layers| layers.total().max(layers.natural()))
         };
         let useful = last.min(usize::from(self.useful(tracks).encoding));

@@ -30,13 +30,16 @@ impl DownTrack {
         self.room = room;
     }
 
-    /// What the receiver would be sent if its publisher told no encoding apart, bit/s: the best of
-    /// what it has use for, as it is while nothing bounds it.
+    /// What the best of what the receiver has use for comes to while nothing bounds it, bit/s.
     pub fn natural(&self, tracks: &[UpTrack]) -> u64 {
         let top = usize::from(self.useful(tracks).encoding);
-        let encodings = self.encodings.iter().take(top.saturating_add(1));
-        let natural = encodings.filter_map(|at| Some(tracks.get(usize::from(*at))?.layers()));
-        natural.map(|layers| layers.natural()).max().unwrap_or(0)
+        let useful = 0..self.encodings.len().min(top + 1);
+        let natural = useful.map(|rank| self.natural_of(rank, tracks));
+        natural.max().unwrap_or(0)
+    }
+
+    fn natural_of(&self, rank: usize, tracks: &[UpTrack]) -> u64 {
+        self.layers(rank, tracks).map_or(0, LayerMeter::natural)
     }
 
     /// The publisher makes an encoding as large as this receiver has room, and does as it is told: so
@@ -52,23 +55,25 @@ impl DownTrack {
     /// The rung of its ladder that is [elastic](Self::is_elastic), and the least that it can be
     /// pressed to, bit/s.
     pub fn elastic(&self, ladder: &Ladder, tracks: &[UpTrack]) -> Option<(usize, u64)> {
-        let rung = ladder.rungs().iter().rposition(|rung| {
-            let layers = self.layers(usize::from(rung.encoding), tracks);
-            layers.is_some_and(|layers| self.is_elastic(usize::from(rung.encoding), layers))
-        });
-        let rung = rung.filter(|_| self.room.is_some())?;
-        let encoding = usize::from(ladder.rungs().get(rung)?.encoding);
-        Some((rung, self.least(encoding, tracks)))
+        let (Some((fitted, _)), Some(_)) = (self.fitted, self.room) else {
+            return None;
+        };
+        let rank = usize::from(fitted);
+        let layers = self.layers(rank, tracks)?;
+        let mut rungs = ladder.rungs().iter();
+        let rung = rungs.rposition(|rung| rung.encoding == fitted)?;
+        let is_elastic = self.is_elastic(rank, layers);
+        is_elastic.then(|| (rung, self.least(rank, tracks)))
     }
 
-    fn layers<'a>(&self, rank: usize, tracks: &'a [UpTrack]) -> Option<&'a LayerMeter> {
+    pub(super) fn layers<'a>(&self, rank: usize, tracks: &'a [UpTrack]) -> Option<&'a LayerMeter> {
         let at = self.encodings.get(rank)?;
         Some(tracks.get(usize::from(*at))?.layers())
     }
 
     /// An encoding is not worth having for less, bit/s.
     fn least(&self, rank: usize, tracks: &[UpTrack]) -> u64 {
-        let natural = |rank: usize| self.layers(rank, tracks).map_or(0, LayerMeter::natural);
+        let natural = |rank| self.natural_of(rank, tracks);
         let below = (0..rank).rev().map(natural).find(|rate| *rate > 0);
         let least = below.map_or(0, |below| {
             let size = self.layers(rank, tracks).and_then(LayerMeter::size);
@@ -96,7 +101,7 @@ impl DownTrack {
             self.fitted = None;
             return self.encodings.get(top).map(|at| (*at, ALL));
         };
-        let natural = |rank: usize| self.layers(rank, tracks).map_or(0, LayerMeter::natural);
+        let natural = |rank| self.natural_of(rank, tracks);
         let suits = |rank: &usize| natural(*rank) > 0 && room >= self.least(*rank, tracks);
         let rank = (0..=top).rev().find(suits)?;
         let ample = match self.layers(rank, tracks)?.bound() {
