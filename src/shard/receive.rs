@@ -333,7 +333,7 @@ impl Shard {
         let before = before.map(|before| down.share(before));
         let share = down.share(bitrate);
         self.for_sources(index, |shard, source| {
-            shard.update_remb(source, before, share)
+            shard.update_remb(source, before, share);
         });
         self.receiver_estimated(now, index);
     }
