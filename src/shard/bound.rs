@@ -2,7 +2,7 @@
 //! room than it comes to, it is told how much they have.
 
 use super::Shard;
-use super::message::{RelayMessage, ShardId};
+use super::message::{RelayMessage, ShardId, Wanted};
 use super::peer::{DownPeer, UpPeer};
 use crate::media::Kind;
 use crate::media::down::fit::ALL;
@@ -122,8 +122,8 @@ impl Shard {
             }
             return;
         }
-        for (_, theirs) in &watch.uses {
-            for (own, theirs) in uses.iter_mut().zip(theirs) {
+        for mirror in &up.mirrors {
+            for (own, theirs) in uses.iter_mut().zip(&mirror.uses) {
                 *own = (*own).max(*theirs);
             }
         }
@@ -145,29 +145,22 @@ impl Shard {
 
     /// A mirror says how much its receivers can make use of.
     pub(super) fn mirror_uses(&mut self, now: Instant, index: u32, from: ShardId, uses: &[u64]) {
-        let Some(up) = self.ups.get_mut(index as usize) else {
+        let Some(mirror) = self.mirror_mut(index, from) else {
             return;
         };
-        let is_mirror = up.mirrors.iter().any(|mirror| mirror.shard == from);
-        let Some(watch) = up.watch.as_mut().filter(|_| is_mirror) else {
-            return;
-        };
-        let mut theirs = [0; MAX_TRACKS];
-        for (own, told) in theirs.iter_mut().zip(uses) {
+        mirror.uses = [0; MAX_TRACKS];
+        for (own, told) in mirror.uses.iter_mut().zip(uses) {
             *own = *told;
         }
-        watch.uses.retain(|(shard, _)| *shard != from);
-        watch.uses.push((from, theirs));
         self.fit(now, index);
     }
 }
 
 impl UpPeer {
     /// A mirror learns what its publisher was told.
-    pub(super) fn set_bounds(&mut self, now: Instant, bounds: &[(usize, u64)]) {
+    pub(super) fn set_bounds(&mut self, now: Instant, wanted: &Wanted) {
         for (at, track) in self.tracks.iter_mut().enumerate() {
-            let told = bounds.iter().find(|(track, _)| *track == at);
-            let told = told.map(|(_, bound)| *bound);
+            let told = wanted.bound(at);
             if told != track.layers().bound() {
                 track.layers_mut().set_bound(now, told);
             }

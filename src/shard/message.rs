@@ -247,9 +247,8 @@ pub enum RelayMessage {
         /// The tracks.
         tracks: u64,
     },
-    /// To a mirror: what the publisher was told to pause, a bit for each track. It wants to know
-    /// what is watched.
-    Paused(u64),
+    /// To a mirror: what the publisher was told to send. It wants to know what is watched.
+    Wanted(Wanted),
     /// From a mirror: what its receivers can make use of, bit/s, of each track.
     Uses {
         /// Where it comes from.
@@ -257,8 +256,6 @@ pub enum RelayMessage {
         /// 0 of those that suit nobody best.
         uses: Vec<u64>,
     },
-    /// To a mirror: how much the publisher was told to spend on some of its tracks, bit/s.
-    Bounds(Vec<(usize, u64)>),
     /// To a mirror: the publisher is gone.
     Gone,
 }

@@ -7,8 +7,9 @@
 //! that pause what nobody watches: of others nobody asks what is watched.
 
 use super::Shard;
-use super::message::{PeerId, RelayMessage, ShardId};
-use super::peer::{Place, UpPeer};
+use super::bound::{MAX_TRACKS, Uses};
+use super::message::{RelayMessage, ShardId};
+use super::peer::UpPeer;
 use crate::media::down::choice::bit;
 use std::time::Instant;
 
@@ -19,7 +20,11 @@ pub(crate) struct Mirror {
     /// The best estimate of its receivers, bit/s.
     pub(crate) remb: Option<u64>,
     /// The tracks that it does without, a bit for each.
-    without: u64,
+    pub(super) without: u64,
+    /// Those that its receivers watch.
+    pub(super) watched: u64,
+    /// … and how much of each they can make use of.
+    pub(super) uses: Uses,
 }
 
 impl Mirror {
@@ -29,6 +34,8 @@ impl Mirror {
             shard,
             remb: None,
             without: 0,
+            watched: 0,
+            uses: [0; MAX_TRACKS],
         }
     }
 
@@ -54,17 +61,10 @@ impl Shard {
         self.tell(home, peer, RelayMessage::Without { from, tracks });
     }
 
-    /// A mirror elsewhere does without these.
-    pub(super) fn mirror_does_without(&mut self, peer: PeerId, from: ShardId, tracks: u64) {
-        let Some(Place::Up(index)) = self.by_id.get(&peer).copied() else {
-            return;
-        };
-        let mirrors = self.ups.get_mut(index as usize).map(|up| &mut up.mirrors);
-        for mirror in mirrors.into_iter().flatten() {
-            if mirror.shard == from {
-                mirror.without = tracks;
-            }
-        }
+    /// The mirror of a publisher in another shard.
+    pub(super) fn mirror_mut(&mut self, index: u32, shard: ShardId) -> Option<&mut Mirror> {
+        let mut mirrors = self.ups.get_mut(index as usize)?.mirrors.iter_mut();
+        mirrors.find(|mirror| mirror.shard == shard)
     }
 }
 

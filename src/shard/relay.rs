@@ -4,7 +4,7 @@
 
 use super::Shard;
 use super::drops::Drop;
-use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig, Wanted};
+use super::message::{Command, Event, PeerId, RelayMessage, ShardId, UpTrackConfig};
 use super::mirror::Mirror;
 use super::peer::{Place, UpPeer};
 use super::watched::begins;
@@ -249,9 +249,8 @@ impl Shard {
         let wanted = up.watch.as_ref().map(|watch| watch.wanted());
         self.tell_mirrors(index, || RelayMessage::Tracks(tracks.clone()));
         self.tell_mirrors(index, || RelayMessage::Withheld(withheld));
-        if let Some(Wanted { paused, bounds }) = wanted {
-            self.tell_mirrors(index, || RelayMessage::Paused(paused));
-            self.tell_mirrors(index, || RelayMessage::Bounds(bounds.clone()));
+        if let Some(wanted) = wanted {
+            self.tell_mirrors(index, || RelayMessage::Wanted(wanted.clone()));
         }
     }
 
@@ -280,9 +279,6 @@ impl Shard {
             RelayMessage::Unsubscribe { from } => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.mirrors.retain(|mirror| mirror.shard != from);
-                    if let Some(watch) = &mut up.watch {
-                        watch.forget(from);
-                    }
                 }
                 self.collect_remb(index);
             }
@@ -290,12 +286,8 @@ impl Shard {
                 self.request_keyframe(now, index, track as u16);
             }
             RelayMessage::Remb { from, bitrate } => {
-                if let Some(up) = self.ups.get_mut(index as usize) {
-                    for mirror in &mut up.mirrors {
-                        if mirror.shard == from {
-                            mirror.remb = bitrate;
-                        }
-                    }
+                if let Some(mirror) = self.mirror_mut(index, from) {
+                    mirror.remb = bitrate;
                 }
                 self.collect_remb(index);
             }
@@ -313,14 +305,13 @@ impl Shard {
             RelayMessage::Watched { from, tracks } => {
                 self.mirror_watches(now, index, from, tracks);
             }
-            RelayMessage::Without { from, tracks } => self.mirror_does_without(peer, from, tracks),
-            RelayMessage::Paused(tracks) => self.mirror_paused(now, index, tracks),
-            RelayMessage::Uses { from, uses } => self.mirror_uses(now, index, from, &uses),
-            RelayMessage::Bounds(bounds) => {
-                if let Some(up) = self.ups.get_mut(index as usize) {
-                    up.set_bounds(now, &bounds);
+            RelayMessage::Without { from, tracks } => {
+                if let Some(mirror) = self.mirror_mut(index, from) {
+                    mirror.without = tracks;
                 }
             }
+            RelayMessage::Wanted(wanted) => self.mirror_learns_wanted(now, index, &wanted),
+            RelayMessage::Uses { from, uses } => self.mirror_uses(now, index, from, &uses),
             RelayMessage::Gone => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.tracks.clear();

@@ -54,10 +54,6 @@ pub(crate) struct Watch {
     pub(super) paused_there: u64,
     /// A mirror: what it is not sent, as nobody here has use for it.
     pub(super) without: u64,
-    /// What the receivers of each mirror watch.
-    mirrors: Vec<(ShardId, u64)>,
-    /// … and how much of it they can make use of.
-    pub(super) uses: Vec<(ShardId, Uses)>,
     /// A mirror: what the publisher's shard was told that is watched here.
     told: u64,
     /// … and how much of it can be made use of.
@@ -84,8 +80,6 @@ impl Watch {
             paused: 0,
             paused_there: 0,
             without: 0,
-            mirrors: Vec::new(),
-            uses: Vec::new(),
             told: 0,
             told_uses: [0; MAX_TRACKS],
             tracks: Vec::new(),
@@ -102,12 +96,6 @@ impl Watch {
     /// What the publisher was told to pause.
     pub(super) fn paused(&self) -> u64 {
         self.paused
-    }
-
-    /// A mirror is gone.
-    pub(super) fn forget(&mut self, mirror: ShardId) {
-        self.mirrors.retain(|(shard, _)| *shard != mirror);
-        self.uses.retain(|(shard, _)| *shard != mirror);
     }
 
     /// What the publisher is to send.
@@ -339,7 +327,7 @@ impl Shard {
         };
         let Some(watch) = &mut up.watch else { return };
         watch.next = now + INTERVAL;
-        let there = watch.mirrors.iter().map(|(_, tracks)| *tracks);
+        let there = up.mirrors.iter().map(|mirror| mirror.watched);
         let there = there.fold(0, |all, one| all | one);
         let watched = near | there;
         let unwatched = up.unwatched(now, watched, here | there);
@@ -369,21 +357,16 @@ impl Shard {
 
     /// A mirror says what its receivers watch.
     pub(super) fn mirror_watches(&mut self, now: Instant, index: u32, from: ShardId, tracks: u64) {
-        let Some(up) = self.ups.get_mut(index as usize) else {
-            return;
-        };
-        let is_mirror = up.mirrors.iter().any(|mirror| mirror.shard == from);
-        let Some(watch) = up.watch.as_mut().filter(|_| is_mirror) else {
-            return;
-        };
-        watch.mirrors.retain(|(shard, _)| *shard != from);
-        watch.mirrors.push((from, tracks));
-        self.want(now, index, tracks);
+        if let Some(mirror) = self.mirror_mut(index, from) {
+            mirror.watched = tracks;
+            self.want(now, index, tracks);
+        }
     }
 
-    /// A mirror learns what the publisher was told to pause.
-    pub(super) fn mirror_paused(&mut self, now: Instant, index: u32, paused: u64) {
+    /// A mirror learns what the publisher was told to send.
+    pub(super) fn mirror_learns_wanted(&mut self, now: Instant, index: u32, wanted: &Wanted) {
         let from = self.id;
+        let paused = wanted.paused;
         let Self { ups, downs, .. } = self;
         let Some(up) = ups.get_mut(index as usize) else {
             return;
@@ -395,6 +378,7 @@ impl Shard {
             let all = paused | watch.without;
             up.set_paused(now, all);
         }
+        up.set_bounds(now, wanted);
         let tracks = watched_here(up, index, downs, None);
         let (peer, home) = (up.id, up.home);
         let Some(watch) = &mut up.watch else { return };
@@ -414,10 +398,8 @@ impl Shard {
             return;
         };
         let wanted = watch.wanted();
-        let (paused, bounds) = (wanted.paused, wanted.bounds.clone());
+        self.tell_mirrors(index, || RelayMessage::Wanted(wanted.clone()));
         self.events.push_back(Event::Watched { peer, wanted });
-        self.tell_mirrors(index, || RelayMessage::Paused(paused));
-        self.tell_mirrors(index, || RelayMessage::Bounds(bounds.clone()));
     }
 
     /// Tells the publisher again.
