@@ -33,14 +33,6 @@ const changes = new WeakMap();
 const bounds = new WeakMap();
 
 /**
- * What the server said of the encodings of a sender, and how many are sent beside the largest, if
- * that is.
- *
- * @type {WeakMap<RTCRtpSender, {told: WatchedEncoding[], beside: number | undefined}>}
- */
-const said = new WeakMap();
-
-/**
  * Changes the parameters of a sender, after all changes before.
  *
  * @param {RTCRtpSender} sender
@@ -83,32 +75,12 @@ export function encodingsFor(track, {maxBitrate, simulcast}) {
 /** @param {number} [bitrate] The bound of the large picture, bit/s, if it has one. */
 const middleRate = (bitrate) => bitrate ? Math.min(MIDDLE, Math.ceil(bitrate / 2)) : MIDDLE;
 
-/**
- * Bounds the rate of a sender's largest picture, and so that of the middle one.
- *
- * @param {RTCRtpSender} sender
- * @param {number} bitrate bit/s, 0 for no bound.
- */
-export function bound(sender, bitrate) {
-    return change(sender, ({encodings}) => {
-        const largest = encodings?.[0];
-        if (sender.track?.kind !== 'video' || !largest)
-            return null;
-        const each = boundsOf(sender, encodings);
-        for (const {rid} of encodings) {
-            const own = each.get(rid)?.own;
-            if (own && (rid === 'm' || rid === largest.rid))
-                own.maxBitrate = rid === 'm' ? middleRate(bitrate) : bitrate || undefined;
-        }
-        return heed(sender, encodings);
-    });
-}
-
-/** Sends no more than the server says that can be made use of, of one peer connection. */
+/** What is sent of the pictures of one peer connection: no more than the server says that can be
+ * made use of. */
 export class Watched {
     /**
      * @param {RTCPeerConnection} pc
-     * @param {number} [beside] See {@link beside}.
+     * @param {number} [beside] See {@link Watched#beside}.
      */
     constructor(pc, beside) {
         this.pc = pc;
@@ -149,6 +121,29 @@ export class Watched {
     }
 
     /**
+     * Bounds the rate of the largest pictures, and so that of the middle ones.
+     *
+     * @param {number} bitrate bit/s, 0 for no bound.
+     */
+    async bound(bitrate) {
+        await Promise.all(this.pc.getTransceivers().map((transceiver) => {
+            const {sender} = transceiver;
+            return change(sender, ({encodings}) => {
+                const largest = encodings?.[0];
+                if (sender.track?.kind !== 'video' || !largest)
+                    return null;
+                const each = boundsOf(sender, encodings);
+                for (const {rid} of encodings) {
+                    const own = each.get(rid)?.own;
+                    if (own && (rid === 'm' || rid === largest.rid))
+                        own.maxBitrate = rid === 'm' ? middleRate(bitrate) : bitrate || undefined;
+                }
+                return this.heed(transceiver, encodings);
+            });
+        }));
+    }
+
+    /**
      * Makes it so. To be called again when a negotiation ends: it may have been in the way.
      *
      * @param {number} [retries]
@@ -157,13 +152,8 @@ export class Watched {
         clearTimeout(this.timer);
         const {told, beside} = this;
         try {
-            await Promise.all(this.pc.getTransceivers().map(({mid, sender}) => {
-                const own = told.filter((one) => one.mid === mid);
-                if (own.length === 0 && beside === undefined)
-                    return undefined;
-                said.set(sender, {told: own, beside});
-                return change(sender, ({encodings}) => heed(sender, encodings));
-            }));
+            await Promise.all(this.pc.getTransceivers().map((transceiver) =>
+                change(transceiver.sender, ({encodings}) => this.heed(transceiver, encodings))));
         } catch (error) {
             // What goes on being sent does no harm.
             if (told !== this.told || beside !== this.beside || this.pc.signalingState === 'closed')
@@ -184,52 +174,55 @@ export class Watched {
         clearTimeout(this.timer);
         clearTimeout(this.growing);
     }
-}
 
-/**
- * Makes the encodings of a sender what we and the server want of them. Where nothing is watched, the
- * smallest rests: a browser that sends no pictures at all forgets what its path carries, and takes
- * half a minute to find out again.
- *
- * @param {RTCRtpSender} sender
- * @param {RTCRtpEncodingParameters[]} encodings Its own: changed in place.
- * @returns {(() => void) | null} To be called when they are in force; null if nothing is different.
- */
-function heed(sender, encodings = []) {
-    const each = boundsOf(sender, encodings);
-    const {told = [], beside} = said.get(sender) ?? {};
-    // The only one has no rid on the wire, whatever the browser calls it.
-    const tells = (/** @type {RTCRtpEncodingParameters} */ {rid}) => told.find((one) =>
-        one.rid === undefined ? encodings.length === 1 : one.rid === rid);
-    let watched = encodings.filter((encoding) => tells(encoding)?.active
-        ?? (beside === undefined ? encoding.active ?? true : true));
-    const [largest, ...others] = encodings;
-    if (beside !== undefined && largest && watched.includes(largest)) {
-        const rest = others.slice(0, Math.max(others.length - beside, 0));
-        watched = watched.filter((encoding) => !rest.includes(encoding));
-    }
-    const [smallest] = [...encodings].sort((a, b) =>
-        (b.scaleResolutionDownBy ?? 1) - (a.scaleResolutionDownBy ?? 1));
-    let changed = false;
-    for (const encoding of encodings) {
-        const rests = told.length > 0 && watched.length === 0 && encoding === smallest;
-        const active = rests || watched.includes(encoding);
-        const {maxBitrate, maxFramerate} = each.get(encoding.rid)?.own ?? {};
-        const least = lesser(maxBitrate, tells(encoding)?.maxBitrate);
-        const next = rests ? {...REST, maxBitrate: lesser(least, REST.maxBitrate)}
-            : {maxBitrate: least, maxFramerate};
-        changed ||= active !== (encoding.active ?? true) || !isEqual(next, encoding);
-        encoding.active = active;
-        set(encoding, 'maxBitrate', next.maxBitrate);
-        set(encoding, 'maxFramerate', next.maxFramerate);
-    }
-    return changed ? () => {
-        for (const encoding of encodings) {
-            const {maxBitrate, maxFramerate} = encoding;
-            const own = each.get(encoding.rid)?.own ?? {};
-            each.set(encoding.rid, {own, made: {maxBitrate, maxFramerate}});
+    /**
+     * Makes the encodings of a sender what we and the server want of them. Where nothing is
+     * watched, the smallest rests: a browser that sends no pictures at all forgets what its path
+     * carries, and takes half a minute to find out again.
+     *
+     * @private
+     * @param {RTCRtpTransceiver} transceiver
+     * @param {RTCRtpEncodingParameters[]} encodings Its own: changed in place.
+     * @returns {(() => void) | null} To be called when they are in force; null if nothing is
+     *     different.
+     */
+    heed({mid, sender}, encodings = []) {
+        const {beside} = this;
+        const told = this.told.filter((one) => one.mid === mid);
+        const each = boundsOf(sender, encodings);
+        // The only one has no rid on the wire, whatever the browser calls it.
+        const tells = (/** @type {RTCRtpEncodingParameters} */ {rid}) => told.find((one) =>
+            one.rid === undefined ? encodings.length === 1 : one.rid === rid);
+        let watched = encodings.filter((encoding) => tells(encoding)?.active
+            ?? (beside === undefined ? encoding.active ?? true : true));
+        const [largest, ...others] = encodings;
+        if (beside !== undefined && largest && watched.includes(largest)) {
+            const rest = others.slice(0, Math.max(others.length - beside, 0));
+            watched = watched.filter((encoding) => !rest.includes(encoding));
         }
-    } : null;
+        const [smallest] = [...encodings].sort((a, b) =>
+            (b.scaleResolutionDownBy ?? 1) - (a.scaleResolutionDownBy ?? 1));
+        let changed = false;
+        for (const encoding of encodings) {
+            const rests = told.length > 0 && watched.length === 0 && encoding === smallest;
+            const active = rests || watched.includes(encoding);
+            const {maxBitrate, maxFramerate} = each.get(encoding.rid)?.own ?? {};
+            const least = lesser(maxBitrate, tells(encoding)?.maxBitrate);
+            const next = rests ? {...REST, maxBitrate: lesser(least, REST.maxBitrate)}
+                : {maxBitrate: least, maxFramerate};
+            changed ||= active !== (encoding.active ?? true) || !isEqual(next, encoding);
+            encoding.active = active;
+            set(encoding, 'maxBitrate', next.maxBitrate);
+            set(encoding, 'maxFramerate', next.maxFramerate);
+        }
+        return changed ? () => {
+            for (const encoding of encodings) {
+                const {maxBitrate, maxFramerate} = encoding;
+                const own = each.get(encoding.rid)?.own ?? {};
+                each.set(encoding.rid, {own, made: {maxBitrate, maxFramerate}});
+            }
+        } : null;
+    }
 }
 
 /** @param {Bounds} bounds @param {keyof Bounds} name @param {number} [value] */

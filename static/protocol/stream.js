@@ -1,7 +1,7 @@
 /** @import {ServerConnection} from './connection.js' */
 /** @import {MediaRequest, TrackStats} from './types.js' */
 
-import {bound, encodingsFor, kept, Watched} from './encodings.js';
+import {encodingsFor, kept, Watched} from './encodings.js';
 import {randomId} from './id.js';
 import {Negotiation} from './negotiation.js';
 import {Patience} from './patience.js';
@@ -135,8 +135,7 @@ export class Stream {
      * @param {number} bitrate bit/s, 0 for no bound.
      */
     async setMaxBitrate(bitrate) {
-        for (const sender of this.pc.getSenders())
-            await bound(sender, bitrate);
+        await this.watched.bound(bitrate);
     }
 
     /**

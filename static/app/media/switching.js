@@ -19,22 +19,31 @@ export function followSettings(media) {
     settings.on('processing', () => void renew(media, 'microphone'));
     settings.on('send', (send) =>
         void media.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
+    followPeople(media);
+}
+
+/**
+ * Smaller pictures go beside the large one as the settings and the people in the group want it.
+ *
+ * @param {LocalMedia} media
+ */
+function followPeople(media) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let lingering;
+    const send = () => media.cameraStream?.sendSmaller(wantsSmaller(media.session));
     settings.on('simulcast', () => void media.next(async () => {
         clearTimeout(lingering);
         if (media.camera && media.cameraStream?.userdata['simulcast'] !== allowsSmaller())
             media.publishCamera();
         else
-            media.cameraStream?.sendSmaller(wantsSmaller(media.session));
+            send();
     }));
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let lingering;
-    const few = () => media.cameraStream?.sendSmaller(wantsSmaller(media.session));
     media.session.on('people', () => {
         clearTimeout(lingering);
         if (wantsSmaller(media.session))
-            media.cameraStream?.sendSmaller(true);
+            send();
         else
-            lingering = setTimeout(few, LINGER);
+            lingering = setTimeout(send, LINGER);
     });
 }
 
