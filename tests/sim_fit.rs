@@ -66,15 +66,12 @@ impl Meeting {
 
     /// What the publisher sends of pictures and sound, bit/s.
     fn rate(&self) -> u64 {
-        let report = self.world.published(self.publisher).unwrap();
-        *report.rates.last().unwrap()
+        self.world.rate(self.publisher)
     }
 
     /// The lines of the last picture that was shown.
     fn lines(&self, viewer: Viewer) -> u16 {
-        let seen = self.world.viewed(viewer.client).unwrap();
-        assert_eq!((seen.broken, seen.backward, seen.damaged), (0, 0, 0));
-        seen.shown.last().map_or(0, |shown| shown.height)
+        self.world.lines(viewer.client)
     }
 
     /// Frames a second that are shown in the next seconds, and bit/s that the link to the viewer

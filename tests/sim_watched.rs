@@ -92,8 +92,7 @@ impl Meeting {
 
     /// What it sends of pictures and sound, bit/s.
     fn rate(&self) -> u64 {
-        let report = self.world.published(self.publisher).unwrap();
-        *report.rates.last().unwrap()
+        self.world.rate(self.publisher)
     }
 
     /// How often it was told to pause something, or to go on.
@@ -110,8 +109,7 @@ impl Meeting {
 
     /// The lines of the last picture that was shown.
     fn lines(&self, viewer: ClientId) -> u16 {
-        let seen = self.world.viewed(viewer).unwrap();
-        seen.shown.last().map_or(0, |shown| shown.height)
+        self.world.lines(viewer)
     }
 
     /// The longest time without a new picture since then, ms.

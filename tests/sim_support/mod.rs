@@ -33,6 +33,19 @@ impl Seeded {
             .filter(|(_, event)| matches!(event, Event::Failed { .. }))
             .count()
     }
+
+    /// What a publisher sends of pictures and sound, bit/s.
+    pub fn rate(&self, publisher: ClientId) -> u64 {
+        let report = self.world.published(publisher).unwrap();
+        *report.rates.last().unwrap()
+    }
+
+    /// The lines of the last picture that was shown to somebody, who has been shown nothing damaged.
+    pub fn lines(&self, viewer: ClientId) -> u16 {
+        let seen = self.world.viewed(viewer).unwrap();
+        assert_eq!((seen.broken, seen.backward, seen.damaged), (0, 0, 0));
+        seen.shown.last().map_or(0, |shown| shown.height)
+    }
 }
 
 impl Drop for Seeded {
