@@ -9,9 +9,11 @@ use log::{Lines, Writing};
 use perikon::Server;
 use perikon::config::{self, Asked, Config, LogFormat};
 use perikon::server::Report;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::field::display;
 use tracing_subscriber::EnvFilter;
 
 /// The command line cannot be understood.
@@ -162,6 +164,7 @@ fn start_log(format: LogFormat) -> Result<Log, String> {
     let telemetry = telemetry::start(format, filter, lines.clone())?;
     #[cfg(not(feature = "otel"))]
     begin_log(format, filter, lines.clone())?;
+    log_panics();
     Ok(Log {
         lines,
         writing,
@@ -181,6 +184,22 @@ fn begin_log(format: LogFormat, filter: EnvFilter, lines: Lines) -> Result<(), S
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     }
     .map_err(|error| format!("cannot start the log: {error}"))
+}
+
+/// What panics is told in the log, where it is looked for, and waits for no reader of standard error.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("not by a text");
+        let at = panic.location().map(display);
+        let thread = std::thread::current();
+        // Only with RUST_BACKTRACE=1.
+        let backtrace = Backtrace::capture();
+        let backtrace = match backtrace.status() {
+            BacktraceStatus::Captured => Some(display(backtrace)),
+            _ => None,
+        };
+        tracing::error!(thread = thread.name(), at, backtrace, "panicked: {what}");
+    }));
 }
 
 /// To standard output. Whoever closed it does not want to read it.
