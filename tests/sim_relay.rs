@@ -4,7 +4,11 @@
 
 mod sim_support;
 
+use perikon::shard::{ClientId, Command, DownTrackConfig, PeerId, ShardId};
 use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, WorldConfig};
+use perikon::transport::description::{IceCredentials, RemoteTransport, Rtx, Setup};
+use perikon::transport::identity::Identity;
+use perikon::transport::peer::Role;
 use sim_support::*;
 use std::time::Instant;
 
@@ -129,4 +133,74 @@ fn a_publisher_that_leaves_leaves_no_mirror_behind() {
             "shard {shard}"
         );
     }
+}
+
+/// Players that make the offer themselves (WHEP) have agreed before the other shard has said which
+/// tracks there are.
+#[test]
+fn what_arrives_is_told_of_also_where_it_was_agreed_on_before_the_tracks_were_known() {
+    let mut world = seeded(WorldConfig {
+        start: Instant::now(),
+        seed: seed(13),
+        shards: 2,
+    });
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
+    world.run_for(secs(1)).unwrap();
+    let source = world.peer(publisher).unwrap();
+    let peer = PeerId(1_000);
+    let credentials = |name: &str| IceCredentials {
+        ufrag: name.repeat(4),
+        pwd: name.repeat(12),
+    };
+    let now = world.now();
+    let shard = world.shard_mut(1).unwrap();
+    shard.handle_command(
+        now,
+        Command::AddDown {
+            peer,
+            client: ClientId(1_000),
+            source,
+            home: ShardId(0),
+            role: Role::Answerer,
+            local: credentials("us"),
+        },
+    );
+    let video = DownTrackConfig {
+        mid: "0".to_owned(),
+        encodings: vec![VIDEO],
+        publisher: 0,
+        ssrc: 77,
+        payload_type: 96,
+        red: None,
+        rtx: Some(Rtx {
+            payload_type: 97,
+            ssrc: 78,
+        }),
+        transport_cc: true,
+    };
+    let answer = RemoteTransport {
+        ice: credentials("me"),
+        fingerprint: Identity::generate().unwrap().fingerprint().clone(),
+        setup: Setup::Active,
+        lite: false,
+        candidates: Vec::new(),
+    };
+    shard.handle_command(
+        now,
+        Command::AcceptDown {
+            peer,
+            remote: answer,
+            tracks: vec![video],
+        },
+    );
+    let tracks = |world: &mut Seeded| {
+        let stats = world.shard_stats(1);
+        let stream = stats.streams.into_iter().find(|one| one.peer == peer);
+        let stream = stream.unwrap();
+        (stream.tracks.len(), stream.sent.is_some())
+    };
+    // The first question lets the shards reach each other.
+    assert_eq!(tracks(&mut world), (0, false));
+    assert_eq!(tracks(&mut world), (1, true));
 }

@@ -248,12 +248,6 @@ impl Shard {
         let Place::Down(index) = place else { return };
         self.set_remote(now, place, remote);
         self.select_tracks(now, index, tracks);
-        if let Some(down) = self.downs.get_mut(index as usize)
-            && down.send_log.is_none()
-            && down.tracks.iter().any(DownTrack::is_stamped)
-        {
-            down.send_log = Some(Box::new(SendLog::new(now)));
-        }
         self.withhold_from(now, index);
         self.begin_tracks(now, index);
         self.for_sources(index, |shard, source| shard.see_watched(now, source));
@@ -313,6 +307,9 @@ impl Shard {
             track.show(down.view);
             track.choose(now, &up.tracks);
             up.place(index, at as u16, track);
+        }
+        if down.send_log.is_none() && down.tracks.iter().any(DownTrack::is_stamped) {
+            down.send_log = Some(Box::new(SendLog::new(now)));
         }
     }
 
