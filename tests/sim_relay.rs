@@ -5,6 +5,7 @@
 mod sim_support;
 
 use perikon::shard::{ClientId, Command, DownTrackConfig, PeerId, ShardId};
+use perikon::sim::conference::{PublisherConfig, SINGLE, ViewerConfig};
 use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, WorldConfig};
 use perikon::transport::description::{IceCredentials, RemoteTransport, Rtx, Setup};
 use perikon::transport::identity::Identity;
@@ -203,4 +204,51 @@ fn what_arrives_is_told_of_also_where_it_was_agreed_on_before_the_tracks_were_kn
     // The first question lets the shards reach each other.
     assert_eq!(tracks(&mut world), (0, false));
     assert_eq!(tracks(&mut world), (1, true));
+}
+
+/// One of two has a line for a fraction of what is published in one size: whether they are in one
+/// shard or not, the other does not suffer, and that one hears.
+#[test]
+fn a_narrow_line_is_spared_pictures_whichever_shard_it_is_in() {
+    let narrow = LinkConfig {
+        delay: millis(40),
+        rate: Some(400_000),
+        queue_bytes: Some(32_000),
+        ..LinkConfig::PERFECT
+    };
+    for (good, bad) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let mut world = seeded(WorldConfig {
+            start: Instant::now(),
+            seed: seed(14),
+            shards: 2,
+        });
+        let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+        let config = PublisherConfig {
+            encodings: SINGLE,
+            temporal: false,
+        };
+        let publisher = world.broadcast(host, 0, config).unwrap();
+        let viewers = [(good, LinkConfig::GOOD), (bad, narrow)].map(|(shard, link)| {
+            let host = world.add_host(LinkConfig::GOOD, link);
+            let config = ViewerConfig::default();
+            world.watch_at(shard, host, publisher, config).unwrap()
+        });
+        world.run_for(secs(40)).unwrap();
+        let [good_seen, bad_seen] = viewers.map(|viewer| world.viewed(viewer).unwrap());
+        let published = world.published(publisher).unwrap();
+        let who = format!("shards {good} and {bad}");
+        assert!(good_seen.shown.len() > 1_150, "{who}");
+        assert!(published.keyframes < 15, "{who}: {}", published.keyframes);
+        assert!(
+            bad_seen.concealed < 1_000_000,
+            "{who}: {}",
+            bad_seen.concealed
+        );
+        // Alone, it is sent pictures that are made for it.
+        let [good, bad] = viewers;
+        world.leave(good);
+        world.run_for(secs(20)).unwrap();
+        let more = world.viewed(bad).unwrap().shown.len() - bad_seen.shown.len();
+        assert!(more > 400, "{who}: {more} frames");
+    }
 }

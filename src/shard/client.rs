@@ -259,7 +259,7 @@ impl Client {
                 demand.natural = track.natural(&up.tracks);
                 demand.elastic = track.elastic(&ladder, &up.tracks);
                 demand.priority = track.view().priority || up.speaks();
-                demand.is_kept = !up.is_layered() && up.downs.len() == 1;
+                demand.is_kept = !up.is_layered() && up.has_one_receiver();
                 (demand.is_new, demand.current) = match track.allotted() {
                     Allotted::All => (true, None),
                     Allotted::Nothing => (false, None),

@@ -231,6 +231,7 @@ impl Shard {
             up.downs.push(index);
         }
         if let Some(source) = source {
+            self.tell_shared(source);
             self.see_watched(now, source);
         }
     }
@@ -383,6 +384,7 @@ impl Shard {
                         up.downs.retain(|other| *other != index);
                         up.forget_receiver(index);
                     }
+                    self.tell_shared(source);
                     self.collect_remb(source);
                     self.release(source);
                 }

@@ -256,6 +256,9 @@ pub enum RelayMessage {
         /// 0 of those that suit nobody best.
         uses: Vec<u64>,
     },
+    /// To a mirror: whether others than its receivers receive the publisher, too. In the beginning
+    /// they do not.
+    Shared(bool),
     /// To a mirror: the publisher is gone.
     Gone,
 }

@@ -25,6 +25,8 @@ pub(crate) struct Mirror {
     pub(super) watched: u64,
     /// … and how much of each they can make use of.
     pub(super) uses: Uses,
+    /// It was told that others receive the publisher, too.
+    is_shared: bool,
 }
 
 impl Mirror {
@@ -36,6 +38,7 @@ impl Mirror {
             without: 0,
             watched: 0,
             uses: [0; MAX_TRACKS],
+            is_shared: false,
         }
     }
 
@@ -59,6 +62,25 @@ impl Shard {
         up.set_without(now, without);
         let tracks = without;
         self.tell(home, peer, RelayMessage::Without { from, tracks });
+    }
+
+    /// Tells the mirrors of a publisher whether there are others who receive it.
+    pub(super) fn tell_shared(&mut self, index: u32) {
+        let count = self
+            .ups
+            .get(index as usize)
+            .map_or(0, |up| up.mirrors.len());
+        for at in 0..count {
+            let Some(up) = self.ups.get_mut(index as usize) else {
+                return;
+            };
+            let is_shared = !up.downs.is_empty() || count > 1;
+            let (peer, mirror) = (up.id, &mut up.mirrors[at]);
+            if std::mem::replace(&mut mirror.is_shared, is_shared) != is_shared {
+                let to = mirror.shard;
+                self.tell(to, peer, RelayMessage::Shared(is_shared));
+            }
+        }
     }
 
     /// The mirror of a publisher in another shard.

@@ -79,6 +79,8 @@ pub(crate) struct UpPeer {
     pub(crate) home: Option<ShardId>,
     /// Shards that mirror it.
     pub(crate) mirrors: Vec<Mirror>,
+    /// A mirror: others than its receivers receive the publisher, too.
+    pub(crate) is_shared: bool,
     pub(crate) tracks: Vec<UpTrack>,
     /// Who is sent each track.
     pub(crate) receivers: Vec<Vec<Receiver>>,
@@ -116,6 +118,7 @@ impl UpPeer {
             peer,
             home,
             mirrors: Vec::new(),
+            is_shared: false,
             tracks: Vec::new(),
             receivers: Vec::new(),
             downs: Vec::new(),
@@ -188,6 +191,11 @@ impl UpPeer {
     pub(crate) fn is_layered(&self) -> bool {
         let has_layers = |track: &UpTrack| track.layers().highest().0 > 0;
         self.tracks.iter().any(has_layers) || self.sends_several()
+    }
+
+    /// Nobody receives it but one down peer of this shard.
+    pub(crate) fn has_one_receiver(&self) -> bool {
+        self.downs.len() == 1 && self.mirrors.is_empty() && !self.is_shared
     }
 
     /// Two encodings of one source come, or would if they were asked for.

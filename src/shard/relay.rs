@@ -275,11 +275,13 @@ impl Shard {
                     up.mirrors.push(Mirror::new(from));
                 }
                 self.describe(index);
+                self.tell_shared(index);
             }
             RelayMessage::Unsubscribe { from } => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.mirrors.retain(|mirror| mirror.shard != from);
                 }
+                self.tell_shared(index);
                 self.collect_remb(index);
             }
             RelayMessage::Keyframe { track } => {
@@ -312,6 +314,11 @@ impl Shard {
             }
             RelayMessage::Wanted(wanted) => self.mirror_learns_wanted(now, index, &wanted),
             RelayMessage::Uses { from, uses } => self.mirror_uses(now, index, from, &uses),
+            RelayMessage::Shared(is_shared) => {
+                if let Some(up) = self.ups.get_mut(index as usize) {
+                    up.is_shared = is_shared;
+                }
+            }
             RelayMessage::Gone => {
                 if let Some(up) = self.ups.get_mut(index as usize) {
                     up.tracks.clear();
