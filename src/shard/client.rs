@@ -125,6 +125,8 @@ impl Clients {
     pub(crate) fn leave(&mut self, place: u32, down: u32) {
         if let Some(client) = self.slab.get_mut(place as usize) {
             client.downs.retain(|other| *other != down);
+            // Its place may be given to a peer of another client.
+            client.places.retain(|(other, _)| *other != down);
             client.pace.forget(down, None);
             client.asked.forget(down);
             client.schedule.forget();
@@ -355,14 +357,17 @@ impl Shard {
             return;
         };
         let place = down.client;
-        let (Some(client), Some(detector)) = (clients.get_mut(place), &mut down.detector) else {
+        let Some(client) = clients.get_mut(place) else {
             return;
         };
-        client.end_probe(now, detector, &mut flush.paths);
+        let mut queue = Duration::ZERO;
+        if let Some(detector) = &mut down.detector {
+            client.end_probe(now, detector, &mut flush.paths);
+            queue = detector.latest_queue();
+        }
         let is_silent = |read: Instant| now.saturating_duration_since(read) >= SILENCE;
         if client.hold.is_on() && client.read.is_none_or(is_silent) {
             // Perhaps all that would be told of was lost.
-            let queue = detector.latest_queue();
             client.hold(now, (queue, false), downs);
         }
         self.allocate(now, place);

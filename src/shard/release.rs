@@ -6,8 +6,7 @@ use super::drops::Drop;
 use super::flush::Flush;
 use super::pace::{Pace, Waiting};
 use super::seal::{Outlet, forward, seal_padding};
-use crate::media::bandwidth::{Probe, ProbeResult};
-use crate::media::down::DownTrack;
+use crate::media::bandwidth::{Detector, Probe, ProbeResult};
 use std::time::{Duration, Instant};
 
 /// Whether a waiting packet left.
@@ -141,17 +140,18 @@ impl Shard {
         let Some(cluster) = client.schedule.due(now, bitrate, client.wanted) else {
             return;
         };
-        let carrier = client
-            .tracks_of_pictures()
-            .iter()
-            .copied()
-            .find(|(down, at)| {
-                let down = downs
-                    .get(*down as usize)
-                    .filter(|down| down.detector.is_some());
-                let track = down.and_then(|down| down.tracks.get(usize::from(*at)));
-                track.is_some_and(DownTrack::has_spare)
-            });
+        let is_told = client.estimate.is_told();
+        let tracks = client.tracks_of_pictures().iter().copied();
+        let carriers = tracks.filter_map(|(down, at)| {
+            let peer = downs.get(down as usize)?;
+            let track = peer.tracks.get(usize::from(at))?;
+            // What was paused before any of it was sent has not been told of yet.
+            let tells = peer.detector.is_some();
+            let carries = track.has_spare() && (tells || is_told);
+            carries.then_some((!tells, (down, at)))
+        });
+        let carrier = carriers.min_by_key(|(untried, _)| *untried);
+        let carrier = carrier.map(|(_, place)| place);
         let Some((down, track)) = carrier else {
             client.schedule.done(now, ProbeResult::Lost);
             return;
@@ -166,10 +166,10 @@ impl Shard {
             sent: 0,
             start: now,
         });
-        if let Some(detector) = downs
-            .get_mut(down as usize)
-            .and_then(|down| down.detector.as_mut())
-        {
+        if let Some(down) = downs.get_mut(down as usize) {
+            let detector = down
+                .detector
+                .get_or_insert_with(|| Box::new(Detector::new(now)));
             detector.begin_probe(Probe::new(now, cluster.bytes));
         }
         flush.probing.push(place);

@@ -142,6 +142,11 @@ impl Estimate {
         self.draining
     }
 
+    /// It follows from what the transport tells.
+    pub fn is_told(&self) -> bool {
+        self.updated.is_some()
+    }
+
     /// The estimate follows from congestion, and is not just as far as was tried.
     pub fn is_limited(&self) -> bool {
         self.updated.is_some() && (self.limited || self.loss.bound().is_some())
