@@ -5,7 +5,7 @@
 
 mod sim_support;
 
-use perikon::sim::conference::{EncodingConfig, PublisherConfig, SINGLE, ViewerConfig};
+use perikon::sim::conference::{EncodingConfig, PublisherConfig, SIMULCAST3, SINGLE, ViewerConfig};
 use perikon::sim::{ClientId, HostId, LinkConfig, World};
 use sim_support::*;
 
@@ -66,5 +66,42 @@ fn who_came_to_a_full_path_is_seen_once_there_is_room() {
     for (_, viewer) in &viewers {
         let shown = shown(&world, *viewer);
         assert!(shown > 150, "{shown} frames");
+    }
+}
+
+/// The path falls to what carries one of two streams. The other is paused, and the last that was
+/// heard of it is that its packets waited longer and longer.
+#[test]
+fn what_was_heard_last_of_a_stream_that_is_paused_holds_up_no_other() {
+    for queue_bytes in [60_000, 80_000] {
+        let mut world = world(72);
+        let (_, small) = broadcast(&mut world, SIMULCAST3);
+        let (_, large) = broadcast(&mut world, SINGLE);
+        let wide = LinkConfig {
+            delay: millis(25),
+            rate: Some(6_000_000),
+            queue_bytes: Some(queue_bytes),
+            ..LinkConfig::PERFECT
+        };
+        let host = world.add_host(LinkConfig::GOOD, wide);
+        let config = ViewerConfig::default();
+        let small = world.watch(host, small, config).unwrap();
+        let large = world.watch(host, large, config).unwrap();
+        world.run_for(secs(15)).unwrap();
+        let fallen = LinkConfig {
+            rate: Some(400_000),
+            ..wide
+        };
+        world.set_links(host, LinkConfig::GOOD, fallen);
+        world.run_for(secs(10)).unwrap();
+        let (from, before) = (world.elapsed().as_micros() as i64, shown(&world, large));
+        world.run_for(secs(30)).unwrap();
+        assert_eq!(shown(&world, large), before, "there is no room for it");
+        let seen = world.viewed(small).unwrap();
+        let times = seen.shown.iter().map(|one| one.at).filter(|at| *at >= from);
+        let times: Vec<_> = times.collect();
+        let longest = times.windows(2).map(|two| two[1] - two[0]).max();
+        assert!(longest < Some(500_000), "{queue_bytes}: {longest:?} µs");
+        assert!(times.len() > 800, "{queue_bytes}: {} frames", times.len());
     }
 }

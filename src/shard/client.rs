@@ -181,8 +181,10 @@ impl Client {
             rtt = rtt.max(down.peer.rtt);
             if let Some(detector) = &mut down.detector {
                 reading.add(now, detector);
-                queue = queue.max(detector.latest_queue());
-                grows |= detector.is_steep();
+                if !detector.is_stale(now) {
+                    queue = queue.max(detector.latest_queue());
+                    grows |= detector.is_steep();
+                }
             }
         }
         self.estimate
@@ -200,8 +202,11 @@ impl Client {
     /// Sends no pictures while they would only wait in the path's queue.
     fn hold(&mut self, now: Instant, queue: (Duration, bool), downs: &mut Slab<DownPeer>) {
         let flights = self.downs.iter().filter_map(|down| {
-            let log = downs.get(*down as usize)?.send_log.as_ref()?;
-            log.flight(now)
+            let down = downs.get(*down as usize)?;
+            // Of what nothing is told any more, what is missing was lost.
+            let detector = down.detector.as_ref();
+            detector.filter(|detector| !detector.is_stale(now))?;
+            down.send_log.as_ref()?.flight(now)
         });
         let before = self.hold.is_on();
         let flight = flights.reduce(Flight::and);

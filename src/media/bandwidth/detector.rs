@@ -275,7 +275,7 @@ impl Detector {
     }
 
     /// The last feedback is too old to say anything.
-    fn is_stale(&self, now: Instant) -> bool {
+    pub fn is_stale(&self, now: Instant) -> bool {
         self.heard
             .is_none_or(|heard| now.saturating_duration_since(heard) > AGE)
     }
