@@ -162,10 +162,17 @@ impl Detector {
     }
 
     fn arrived(&mut self, packet: &Acked, arrived: Duration) {
-        self.throughput.add(arrived.as_millis() as u64, packet.size);
+        let millis = arrived.as_millis() as u64;
         let sent = packet.sent.saturating_duration_since(self.start);
         let sent = sent.as_secs_f64() * 1_000.0;
         let arrived = arrived.as_secs_f64() * 1_000.0;
+        let was_set_back = |group: Group| group.last_arrived - arrived > JUMP;
+        if self.group.is_some_and(was_set_back) {
+            (self.group, self.previous, self.base) = (None, None, None);
+            self.trend = Trend::new();
+            self.throughput = Throughput::new();
+        }
+        self.throughput.add(millis, packet.size);
         let queue = self.delayed(arrived - sent, sent);
         self.rise.add(arrived, queue);
         let Some(group) = &mut self.group else {

@@ -432,3 +432,32 @@ fn what_a_full_queue_has_lost_is_no_loss_of_the_path() {
     assert!((usual - 0.25).abs() < 1e-6, "{usual}");
     assert!(flooded < 1e-6, "{flooded}");
 }
+
+/// Receivers may tell the time by a clock that somebody sets.
+#[test]
+fn an_arrival_clock_that_is_set_back_is_followed() {
+    let start = Instant::now();
+    let mut detector = Detector::new(start);
+    let mut send = |from: u32, clock: Duration, (size, wait): (u32, u32)| {
+        for at in from..from + 200 {
+            let sent = start + at * 10 * MS;
+            let arrived = clock + at * 10 * MS + (at - from) * wait * MS;
+            detector.feedback(
+                sent,
+                std::iter::once(Acked {
+                    sent,
+                    arrived: Some(arrived),
+                    size,
+                }),
+            );
+        }
+        (detector.acked(), detector.usage())
+    };
+    let (before, usage) = send(0, Duration::from_secs(7_200), (1_250, 0));
+    assert!((950_000..1_050_000).contains(&before), "{before}");
+    assert_eq!(usage, Usage::Normal);
+    // It goes back by an hour; a second for two of what is sent arrives in three.
+    let (after, usage) = send(200, Duration::from_secs(3_600), (250, 5));
+    assert!((125_000..140_000).contains(&after), "{after}");
+    assert_eq!(usage, Usage::Over, "a queue is seen");
+}
