@@ -101,22 +101,22 @@ impl SendLog {
         now: Instant,
         body: &'a [u8],
     ) -> impl Iterator<Item = Acked> + 'a {
-        let arrivals = Arrivals::read(body);
+        let mut arrivals = Arrivals::read(body);
         self.figures.malformed += u64::from(arrivals.is_none());
         let reference = arrivals
             .as_ref()
             .map_or(0, |arrivals| self.unwrap_reference(arrivals.reference()));
         let near = self.next.saturating_sub(1);
-        let first = arrivals
-            .as_ref()
-            .map_or(0, |arrivals| extend(arrivals.base(), near));
+        // What comes before is forgotten, what comes after was never sent.
+        let oldest = (self.next + 1).saturating_sub(REMEMBERED as u64);
+        let first = arrivals.as_mut().map_or(0, |arrivals| {
+            let base = extend(arrivals.base(), near);
+            arrivals.pass(oldest.saturating_sub(base));
+            base.max(oldest)
+        });
         let clock = self.clock(now);
-        let packets = arrivals.into_iter().flatten().zip(first..);
+        let packets = arrivals.into_iter().flatten().zip(first..self.next);
         packets.filter_map(move |((_, arrived), number)| {
-            if number >= self.next || number + REMEMBERED as u64 <= self.next {
-                // Never sent, or forgotten.
-                return None;
-            }
             let entry = self.ring.get_mut(number as usize % REMEMBERED)?;
             match (entry.fate, arrived) {
                 (Fate::Arrived, _) | (Fate::Missing, None) => return None,
