@@ -81,7 +81,9 @@ impl Demand {
             && let Some(rates) = self.rates.get_mut(..=elastic)
         {
             // While a queue drains, it goes on with what it has.
-            let now = (room * 9 / 10).min(room * budget.now / budget.carried.max(1));
+            let share =
+                u128::from(room) * u128::from(budget.now) / u128::from(budget.carried.max(1));
+            let now = (room * 9 / 10).min(u64::try_from(share).unwrap_or(u64::MAX));
             let cost = rates.last().copied().unwrap_or(0).min(now);
             for rate in rates {
                 *rate = cost.min(*rate);

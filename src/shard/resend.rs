@@ -71,7 +71,8 @@ impl Asked {
 
 /// How long so many bytes take at the repairs' share of so many bit/s.
 fn time_of(len: u64, carried: u64) -> Duration {
-    let share = carried * SHARE / 100;
+    // A receiver may claim anything.
+    let share = carried.saturating_mul(SHARE) / 100;
     Duration::from_nanos((len * 8_000_000_000).checked_div(share).unwrap_or(0))
 }
 

@@ -232,3 +232,11 @@ fn what_its_publisher_fits_to_the_room_costs_no_more() {
     one.fit(600_000, &budget(620_000));
     assert_eq!(one.most(), 540_000, "so that it can be climbed");
 }
+
+#[test]
+fn what_is_elastic_fits_also_a_path_without_end() {
+    let mut all = demands(&[SIMULCAST]);
+    all[0].elastic = Some((2, 300_000));
+    all[0].fit(1_000_000, &budget(u64::MAX));
+    assert_eq!(all[0].most(), 900_000);
+}

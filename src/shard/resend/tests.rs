@@ -56,3 +56,15 @@ fn nothing_is_left_for_a_receiver_that_is_gone() {
     assert!(asked.queue.iter().all(|(resend, _)| resend.down == 0));
     assert_eq!(asked.queue.len(), 5);
 }
+
+#[test]
+fn who_claims_a_path_without_end_is_sent_everything_at_once() {
+    let start = Instant::now();
+    let mut asked = Asked::new(start);
+    for carried in [u64::MAX, u64::MAX / 2, u64::MAX / 65 + 1] {
+        for _ in 0..1_000 {
+            assert!(asked.is_clear(start, carried));
+            asked.sent(start, 1_200, carried);
+        }
+    }
+}
