@@ -57,6 +57,8 @@ export function figures(report, up, before, kind) {
             now.height = entry.frameHeight;
             now.framesPerSecond = entry.framesPerSecond;
         }
+        if (entry.framesDecoded !== undefined)
+            now.frames = entry.framesDecoded;
         const codec = entry.codecId ? report.get(entry.codecId) : undefined;
         if (codec?.mimeType)
             now.codec = codec.mimeType.split('/')[1];

@@ -77,6 +77,7 @@
  * @property {number} [width] Of the picture, px.
  * @property {number} [height]
  * @property {number} [framesPerSecond]
+ * @property {number} [frames] Decoded so far.
  * @property {string} [codec] Such as `VP8`.
  * @property {number} [encodings] How many there are of the picture, of those sent.
  * @property {number} [paused] How many of them are paused, as nobody watches them.

@@ -148,6 +148,7 @@ export const ar = {
     'tile.label': 'فيديو {who}',
     'tile.muted': 'الميكروفون مطفأ',
     'tile.trouble': 'جارٍ إعادة الاتصال…',
+    'tile.still': 'الصورة متجمدة',
     'tile.hand': 'اليد مرفوعة',
     'tile.poor': 'اتصال ضعيف',
     'tile.pinned': 'مثبّت',

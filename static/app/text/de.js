@@ -148,6 +148,7 @@ export const de = {
     'tile.label': 'Video von {who}',
     'tile.muted': 'Mikrofon aus',
     'tile.trouble': 'Verbindung wird erneuert…',
+    'tile.still': 'Bild steht still',
     'tile.hand': 'Hand gehoben',
     'tile.poor': 'Schlechte Verbindung',
     'tile.pinned': 'Angeheftet',

@@ -146,6 +146,7 @@ export const en = {
     'tile.label': 'Video of {who}',
     'tile.muted': 'Microphone off',
     'tile.trouble': 'Reconnecting…',
+    'tile.still': 'Picture frozen',
     'tile.hand': 'Hand raised',
     'tile.poor': 'Poor connection',
     'tile.pinned': 'Pinned',

@@ -148,6 +148,7 @@ export const es = {
     'tile.label': 'Vídeo de {who}',
     'tile.muted': 'Micrófono apagado',
     'tile.trouble': 'Reconectando…',
+    'tile.still': 'Imagen congelada',
     'tile.hand': 'Mano levantada',
     'tile.poor': 'Mala conexión',
     'tile.pinned': 'Fijado',

@@ -148,6 +148,7 @@ export const fr = {
     'tile.label': 'Vidéo de {who}',
     'tile.muted': 'Micro coupé',
     'tile.trouble': 'Reconnexion…',
+    'tile.still': 'Image figée',
     'tile.hand': 'Main levée',
     'tile.poor': 'Mauvaise connexion',
     'tile.pinned': 'Épinglé',

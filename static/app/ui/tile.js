@@ -2,6 +2,9 @@ import {colourOf, initials} from '../logic/names.js';
 import {text} from '../text/text.js';
 import {crystal, h, icon} from './dom.js';
 
+/** After so long without a new one a picture stands still, ms. The slowest come once a second. */
+const STILL = 3_000;
+
 /** One person, one screen or one film on the stage. */
 export class Tile {
     /**
@@ -38,10 +41,17 @@ export class Tile {
         this.poorSign = sign('poor', 'signal');
         this.pinSign = sign('pin', 'pin');
         this.trouble = h('span', {class: 'tile-trouble', role: 'status', hidden: true});
+        this.still = h('span', {class: 'tile-trouble tile-still', hidden: true});
+        /** Of the pictures that came so far, and when the last did, ms.
+         * @private @type {number | undefined} */
+        this.frames = undefined;
+        /** @private */
+        this.moved = 0;
         this.face = h('div', {class: 'tile-face'});
         this.menu = h('button', {type: 'button', class: 'tile-menu', 'aria-haspopup': 'menu',
             'aria-expanded': 'false'}, icon('more'));
-        this.element = h('figure', {class: 'tile'}, this.face, this.video, this.trouble,
+        this.element = h('figure', {class: 'tile'}, this.face, this.video, this.still,
+            this.trouble,
             h('figcaption', {class: 'tile-caption'}, this.handSign, this.mutedSign, this.pinSign,
                 this.caption, this.poorSign), this.menu);
         this.element.classList.toggle('tile-own', own && !this.large);
@@ -77,6 +87,7 @@ export class Tile {
             [this.handSign, 'hand'], [this.poorSign, 'poor'], [this.pinSign, 'pinned']]))
             sign.setAttribute('aria-label', text(`tile.${what}`));
         this.trouble.textContent = text('tile.trouble');
+        this.still.textContent = text('tile.still');
         this.face.replaceChildren(crystal(initials(name), colourOf(name)));
     }
 
@@ -157,6 +168,16 @@ export class Tile {
     /** @param {boolean} speaking */
     setSpeaking(speaking) {
         this.element.classList.toggle('speaking', speaking);
+    }
+
+    /** @param {number | undefined} frames How many came so far; undefined if there are none. */
+    setFrames(frames) {
+        const now = performance.now();
+        if (this.frames !== frames) {
+            this.frames = frames;
+            this.moved = now;
+        }
+        this.still.hidden = !frames || now - this.moved < STILL;
     }
 
     /** @param {RTCIceConnectionState} status */

@@ -124,6 +124,9 @@ export class Videos {
         // The server compares all voices; what arrives here is only what it lets through.
         if (speaking && !this.session.connection.serverFeatures.includes('speakers'))
             this.stage.spoke(key);
+        // Films and screens may stand still.
+        if (!tile.large)
+            tile.setFrames(tracks.find(({kind}) => kind === 'video')?.frames);
         tile.setPoor(tracks.some(({loss}) => (loss ?? 0) > POOR_LOSS));
     }
 
@@ -196,8 +199,10 @@ export class Videos {
             {own: true, screen: false, name}, null);
         face?.setMuted(!media.microphoneOn);
         face?.setMirrored(settings.get('mirror'));
-        this.own('own-screen', media.screen?.getVideoTracks() ?? null,
+        face?.setStatus(media.cameraStream?.pc.iceConnectionState ?? 'new');
+        const screen = this.own('own-screen', media.screen?.getVideoTracks() ?? null,
             {own: true, screen: true, name}, () => void media.setScreen(false));
+        screen?.setStatus(media.screenStream?.pc.iceConnectionState ?? 'new');
         for (const [localId, player] of media.players) {
             this.own(`own-${localId}`, [], {own: true, screen: false, name: player.name,
                 film: player.video}, () => this.session.connection.findByLocalId(localId)?.close());
