@@ -33,7 +33,7 @@ export function openStatistics(session) {
             }
         }
         const streams = [...Object.values(up), ...Object.values(down)];
-        rows.replaceChildren(...streams.flatMap((stream) =>
+        renew(rows, streams.flatMap((stream) =>
             Object.values(stream.stats).map((stats) => row(stream, stats))));
         const note = dialog.querySelector('#statistics-note');
         const sum = (/** @type {Record<string, Stream>} */ of) => Object.values(of)
@@ -52,6 +52,27 @@ export function openStatistics(session) {
             stream.onstats = null;
         }
     });
+}
+
+/**
+ * Changes what is different and nothing else: somebody may be reading, or have marked a figure.
+ *
+ * @param {HTMLElement} rows
+ * @param {HTMLElement[]} now
+ */
+function renew(rows, now) {
+    for (const [at, row] of now.entries()) {
+        const before = rows.children[at];
+        if (!before)
+            rows.append(row);
+        for (const [cell, was] of [...before?.children ?? []].entries()) {
+            const is = row.children[cell];
+            if (is && !was.isEqualNode(is))
+                was.replaceChildren(...is.childNodes);
+        }
+    }
+    while (rows.children.length > now.length)
+        rows.lastElementChild?.remove();
 }
 
 /** @param {Stream} stream @param {TrackStats} stats */
