@@ -74,7 +74,8 @@ export class Session extends Emitter {
     }
 
     get permissions() {
-        return this.connection.permissions;
+        // While the connection is lost nobody has taken them away.
+        return this.state === 'reconnecting' ? this.lastPermissions : this.connection.permissions;
     }
 
     /**

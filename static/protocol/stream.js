@@ -158,6 +158,7 @@ export class Stream {
             init: {direction: 'sendonly', streams: [this.stream],
                 ...kept(sender)},
         }] : []);
+        this.stats = {};
         this.dismantle();
     }
 

@@ -36,6 +36,7 @@ export class LocalMedia extends Emitter {
         /** One change of devices at a time. @type {Promise<void>} */
         this.queue = Promise.resolve();
         session.on('ended', () => this.stop());
+        session.on('reconnected', () => announceMuted(session, this.microphone));
         session.on('permissions', (now) => {
             if (!now.includes('present'))
                 this.stop();

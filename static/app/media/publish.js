@@ -11,6 +11,10 @@ import {settings} from '../settings.js';
 /** With more others than this, one may have a worse line than another. */
 const ONE = 1;
 
+/** What was said last of the microphone, and as whom: the server's echo of it takes its time.
+ * @type {WeakMap<Session['connection'], {id: string, muted: boolean}>} */
+const announced = new WeakMap();
+
 /** Whether smaller pictures of the camera may be sent beside the large one. */
 export const allowsSmaller = () => settings.get('simulcast') !== 'off';
 
@@ -55,8 +59,15 @@ export function publish(session, label, tracks, localId) {
  * @param {Session} session
  * @param {MediaStreamTrack | null} microphone
  */
-export function announceMuted({connection}, microphone) {
-    const muted = microphone && !microphone.enabled ? true : null;
-    if ((connection.userdata['muted'] ?? null) !== muted)
-        connection.userAction('setdata', connection.id, {muted});
+export function announceMuted({connection, state}, microphone) {
+    // What is said now is lost with the connection; it is said once that is back.
+    if (state !== 'joined')
+        return;
+    const muted = !!microphone && !microphone.enabled;
+    const before = announced.get(connection);
+    const was = before?.id === connection.id ? before.muted : !!connection.userdata['muted'];
+    if (muted === was)
+        return;
+    announced.set(connection, {id: connection.id, muted});
+    connection.userAction('setdata', connection.id, {muted: muted || null});
 }

@@ -17,8 +17,11 @@ export function followSettings(media) {
     settings.on('blur', () => void renew(media, 'camera'));
     settings.on('microphone', () => void renew(media, 'microphone'));
     settings.on('processing', () => void renew(media, 'microphone'));
-    settings.on('send', (send) =>
-        void media.cameraStream?.setMaxBitrate(SEND_RATE[send]).catch(() => {}));
+    const bound = () => void media.cameraStream?.setMaxBitrate(SEND_RATE[settings.get('send')])
+        .catch(() => {});
+    settings.on('send', bound);
+    // It may have changed while there was no connection.
+    media.session.on('reconnected', bound);
     followPeople(media);
 }
 
@@ -61,14 +64,16 @@ function renew(media, kind) {
         const old = media[kind];
         if (!old)
             return;
-        const stream = media.cameraStream;
-        const sender = stream?.pc.getSenders().find(({track}) => track === old);
         // Some devices can be opened once only: the old one is let go first.
         old.onended = null;
         old.stop();
         const {enabled} = old;
         try {
-            media.take(await capture(kind === 'microphone', kind === 'camera', how()));
+            const captured = await capture(kind === 'microphone', kind === 'camera', how());
+            // Before anybody hears of it.
+            for (const track of captured.getTracks())
+                track.enabled = enabled;
+            media.take(captured);
         } catch (error) {
             media[kind] = null;
             media.publishCamera();
@@ -77,7 +82,10 @@ function renew(media, kind) {
         const now = media[kind];
         if (!now)
             return;
-        now.enabled = enabled;
+        const stream = media.cameraStream;
+        // While the connection is lost there is nothing that would take it.
+        const sender = stream?.isSuspended ? undefined
+            : stream?.pc.getSenders().find(({track}) => track === old);
         if (!stream || !sender)
             return media.publishCamera();
         await sender.replaceTrack(now);

@@ -42,10 +42,13 @@ export class Videos {
             if (session.state !== 'reconnecting')
                 this.stage.setAlone(Object.keys(session.connection.users).length <= 1);
         });
-        session.on('reconnected', () => setTimeout(() => {
+        /** @type {ReturnType<typeof setTimeout> | undefined} */
+        let forgetting;
+        session.on('reconnected', () => forgetting = setTimeout(() => {
             for (const key of [...this.lost.keys()])
                 this.forget(key);
         }, COMING_BACK));
+        session.on('state', () => clearTimeout(forgetting));
         session.on('ended', () => {
             this.lost.clear();
             this.stage.clear();
@@ -66,6 +69,13 @@ export class Videos {
     receive(stream) {
         const name = displayName(stream.username);
         const screen = stream.label === 'screenshare';
+        const [again] = [...this.lost].find(([, whose]) =>
+            whose === `${stream.label} ${stream.username}`) ?? [];
+        // Pinned or turned down, it still is when it comes back.
+        if (again && !this.stage.tiles.has(stream.localId)) {
+            this.lost.delete(again);
+            stream.localId = again;
+        }
         const key = stream.localId;
         const isNew = !this.stage.tiles.has(key);
         const tile = this.stage.tile(key, {own: false, screen, name, played: stream.label === 'video'});
@@ -100,14 +110,13 @@ export class Videos {
             if (!replace && this.session.state === 'reconnecting') {
                 this.lost.set(key, `${stream.label} ${stream.username}`);
                 tile.setStatus('disconnected');
+                // Nothing is heard of it any more.
+                tile.setSpeaking(false);
+                tile.setPoor(false);
             } else if (!replace) {
                 this.stage.remove(key);
             }
         };
-        const [again] = [...this.lost].find(([, whose]) =>
-            whose === `${stream.label} ${stream.username}`) ?? [];
-        if (again)
-            this.forget(again);
         this.updateSigns();
     }
 
