@@ -18,6 +18,8 @@ const WINDOW: Duration = Duration::from_millis(1_000);
 const WINDOW_PACKETS: u32 = 40;
 const SEVERE_WINDOW: Duration = Duration::from_millis(150);
 const SEVERE_PACKETS: u32 = 24;
+/// The share of fewer packets is a matter of luck.
+const FEW: u32 = 20;
 /// How many packets make a stretch.
 const STRETCH: u32 = 8;
 /// Of so few stretches it cannot be told how losses are spread.
@@ -157,6 +159,10 @@ impl LossBound {
             return;
         }
         (self.losses, self.since) = (Losses::default(), Some(now));
+        if total < FEW && loss > self.share {
+            // One of them is a large share: they can tell that little is lost, not that much is.
+            return;
+        }
         self.share = loss;
         let rate = acked / (1.0 - loss).max(0.05);
         let lasting = lasting || loss > DESPERATE;

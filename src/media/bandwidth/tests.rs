@@ -461,3 +461,20 @@ fn an_arrival_clock_that_is_set_back_is_followed() {
     assert!((125_000..140_000).contains(&after), "{after}");
     assert_eq!(usage, Usage::Over, "a queue is seen");
 }
+
+/// A picture that stands still, and is lost now and then.
+#[test]
+fn one_loss_among_a_few_packets_says_nothing_of_the_path() {
+    let lossy = Path { loss: 0.03, ..WIDE };
+    let mut model = Model::new(lossy, 1);
+    model.probing = false;
+    model.run(20.0, 1e6);
+    let before = model.estimate.floor().unwrap();
+    let mut worst = before;
+    for _ in 0..300 {
+        model.run(1.0, 15_000.0);
+        worst = worst.min(model.estimate.floor().unwrap());
+        worst = worst.min(model.estimate.bitrate().unwrap());
+    }
+    assert!(worst * 2 > before, "{worst} of {before}");
+}
