@@ -4,9 +4,11 @@
 
 mod sim_support;
 
-use perikon::shard::{ClientId, Command, DownTrackConfig, PeerId, ShardId};
+use perikon::media::feedback::Compound;
+use perikon::shard::{ClientId, Command, DownTrackConfig, Event, PeerId, ShardId};
 use perikon::sim::conference::{PublisherConfig, SINGLE, ViewerConfig};
 use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, WorldConfig};
+use perikon::transport::Path;
 use perikon::transport::description::{IceCredentials, RemoteTransport, Rtx, Setup};
 use perikon::transport::identity::Identity;
 use perikon::transport::peer::Role;
@@ -250,5 +252,42 @@ fn a_narrow_line_is_spared_pictures_whichever_shard_it_is_in() {
         world.run_for(secs(20)).unwrap();
         let more = world.viewed(bad).unwrap().shown.len() - bad_seen.shown.len();
         assert!(more > 400, "{who}: {more} frames");
+    }
+}
+
+/// Whoever asks for keyframes as often as there is room for in a datagram is heard, and not more: the
+/// other shard has other things to do.
+#[test]
+fn a_flood_of_requests_for_keyframes_crosses_once() {
+    let mut world = seeded(WorldConfig {
+        start: Instant::now(),
+        seed: seed(15),
+        shards: 2,
+    });
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let config = PublisherConfig::default();
+    let publisher = world.broadcast(host, 0, config).unwrap();
+    let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
+    let config = ViewerConfig::default();
+    let viewer = world.watch_at(1, host, publisher, config).unwrap();
+    world.run_for(secs(5)).unwrap();
+    let picture = world.ssrcs(viewer)[VIDEO];
+    let mut buffer = [0; 1_200];
+    let mut compound = Compound::with_receiver_report(&mut buffer, 1, &[]).unwrap();
+    while compound.pli(1, picture).is_ok() {}
+    let len = compound.len();
+    let path = Path {
+        local: 0,
+        remote: world.address(viewer).unwrap(),
+    };
+    for _ in 0..3 {
+        let mut flood = world.craft_rtcp(viewer, &buffer[..len]).unwrap();
+        let now = world.now();
+        let shard = world.shard_mut(1).unwrap();
+        shard.handle_datagram(now, path, &mut flood);
+        let told = std::iter::from_fn(|| shard.poll_event());
+        let relayed = told.filter(|event| matches!(event, Event::Relay { .. }));
+        assert_eq!(relayed.count(), 1);
+        world.run_for(millis(20)).unwrap();
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct UpPeer {
     pub(crate) mirrors: Vec<Mirror>,
     /// A mirror: others than its receivers receive the publisher, too.
     pub(crate) is_shared: bool,
+    /// A mirror: of which tracks it last asked for keyframes, a bit for each, and when.
+    pub(crate) asked: Option<(Instant, u64)>,
     pub(crate) tracks: Vec<UpTrack>,
     /// Who is sent each track.
     pub(crate) receivers: Vec<Vec<Receiver>>,
@@ -119,6 +121,7 @@ impl UpPeer {
             home,
             mirrors: Vec::new(),
             is_shared: false,
+            asked: None,
             tracks: Vec::new(),
             receivers: Vec::new(),
             downs: Vec::new(),

@@ -9,6 +9,7 @@ use super::mirror::Mirror;
 use super::peer::{Place, UpPeer};
 use super::watched::begins;
 use crate::media::cache::{Meta, SLOT};
+use crate::media::down::choice::bit;
 use crate::media::twcc::ArrivalLog;
 use crate::media::up::{MAX_PENDING, UpTrack};
 use crate::media::{Codec, Kind};
@@ -163,7 +164,13 @@ impl Shard {
         match home {
             Some(home) => {
                 let track = usize::from(track);
-                self.tell(home, peer, RelayMessage::Keyframe { track });
+                let asked = up.asked.filter(|(at, _)| *at == now);
+                let asked = asked.map_or(0, |(_, tracks)| tracks);
+                // What one datagram asks for a hundred times crosses once.
+                if asked & bit(track) == 0 {
+                    up.asked = Some((now, asked | bit(track)));
+                    self.tell(home, peer, RelayMessage::Keyframe { track });
+                }
             }
             None => {
                 let at = begins(now, up_track);
