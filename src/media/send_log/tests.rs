@@ -182,22 +182,30 @@ fn what_is_under_way_is_what_was_sent_after_the_last_that_arrived() {
     assert_eq!(log.flight(now), None, "what arrived is forgotten");
 }
 
-/// A few bytes can say of 65,535 packets that they are missing.
+/// A few bytes can say of 65,535 packets that they are missing: that costs hardly more than to say it
+/// of those that are remembered.
 #[test]
 fn what_tells_of_numbers_that_nobody_knows_costs_next_to_nothing() {
     let start = Instant::now();
     let mut log = log_of(start, 70_000);
-    // Eight runs of 8,191 and one of 7.
-    let mut body = vec![0, 0, 0xff, 0xff, 0, 0, 7, 0];
-    for run in [8_191_u16; 8].into_iter().chain([7]) {
-        body.extend(run.to_be_bytes());
-    }
-    let took = Instant::now();
-    for base in 0..2_000_u16 {
-        body[..2].copy_from_slice(&(base * 32).to_be_bytes());
-        log.feedback(start, &body).for_each(drop);
-    }
-    let took = took.elapsed();
+    let last = log.number().wrapping_sub(1);
+    let mut costs = |count: u16| {
+        let mut body = last.wrapping_sub(count - 1).to_be_bytes().to_vec();
+        body.extend(count.to_be_bytes());
+        body.extend([0, 0, 7, 0]);
+        let whole = std::iter::repeat_n(8_191, usize::from(count / 8_191));
+        for run in whole.chain([count % 8_191]) {
+            body.extend(run.to_be_bytes());
+        }
+        let once = |_| {
+            let began = Instant::now();
+            log.feedback(start, &body).for_each(drop);
+            began.elapsed()
+        };
+        // Whatever else the machine does, it does not do it all the time.
+        (0..100).map(once).min().unwrap()
+    };
+    let (few, many) = (costs(1_000), costs(32_000));
+    assert!(many < few * 8, "{many:?}, {few:?}");
     assert_eq!(log.figures().malformed, 0);
-    assert!(took < Duration::from_millis(500), "{took:?}");
 }
