@@ -120,7 +120,8 @@ for (const [first, second] of /** @type {const} */ ([['chromium', 'firefox'], ['
                 && (await gus.tiles()).includes('olga'));
             await gus.page.waitForSelector('#control-cam:not(.on)');
             await gus.more('Audio only');
-            await until('the picture again', () => gus.look('olga'));
+            const still = JSON.stringify(await until('the picture again', () => gus.look('olga')));
+            await until('it moves', async () => JSON.stringify(await gus.look('olga')) !== still);
             await gus.page.click('#control-cam');
             await until('picture of Gus', () => olga.look('Gus'));
         });

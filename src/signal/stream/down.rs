@@ -73,9 +73,24 @@ enum Renewal {
 pub(super) struct Section {
     pub(super) media: DownMedia,
     pub(super) track: Source,
+    /// The SSRCs of what is sent and of its repairs before it paused last.
+    pub(super) spare: Option<(u32, u32)>,
 }
 
 impl Section {
+    /// It is active again, by other SSRCs: Chromium decodes what comes again by those that it had,
+    /// and shows nothing of it. Two of them take turns, for each is numbered for ever.
+    fn resume(&mut self, fresh: (u32, u32)) {
+        let (ssrc, repair_ssrc) = self.spare.unwrap_or(fresh);
+        let repairs = self.media.rtx.map_or(fresh.1, |rtx| rtx.ssrc);
+        self.spare = Some((self.media.ssrc, repairs));
+        self.media.ssrc = ssrc;
+        if let Some(rtx) = &mut self.media.rtx {
+            rtx.ssrc = repair_ssrc;
+        }
+        self.media.active = true;
+    }
+
     /// What the shard is told once a receiver has accepted it.
     pub(super) fn config(&self, answer: &DownMediaAnswer) -> DownTrackConfig {
         DownTrackConfig {
@@ -188,10 +203,14 @@ pub(super) fn arrange(
         .iter()
         .partition(|track| old.iter().any(|section| section.track == **track));
     for track in staying {
-        for (section, placed) in sections.iter_mut().zip(&mut placed) {
-            if section.track == *track {
-                section.media.active = true;
-                *placed = true;
+        for at in 0..sections.len() {
+            if sections[at].track == *track {
+                if !sections[at].media.active {
+                    let others = sections.iter().map(|other| &other.media);
+                    let fresh = ssrcs(others.map(|other| (other.ssrc, other.rtx)));
+                    sections[at].resume(fresh);
+                }
+                placed[at] = true;
             }
         }
     }
@@ -213,6 +232,7 @@ pub(super) fn arrange(
         let section = Section {
             media: media(mid, stream, track, ssrcs),
             track: source.clone(),
+            spare: None,
         };
         if at == sections.len() {
             sections.push(section);

@@ -155,7 +155,11 @@ fn arrange(streams: &[Arc<PublishedStream>]) -> (Vec<Arc<PublishedStream>>, Vec<
         }
         sections.push(Carried {
             stream: place(&mut used, stream),
-            section: Section { media, track: at },
+            section: Section {
+                media,
+                track: at,
+                spare: None,
+            },
         });
     }
     (used, sections)

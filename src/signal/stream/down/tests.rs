@@ -69,10 +69,19 @@ fn sections_stay_where_they_are() {
 
     let again = arrange(&audio, &stream, &[vec![0], vec![1]]);
     assert!(same(&both, &again));
-    assert_eq!(
-        again[1].media.ssrc, both[1].media.ssrc,
-        "the same track, the same SSRC"
+    assert_eq!(again[0].media.ssrc, both[0].media.ssrc, "it went on");
+    let pictures = |sections: &[Section]| {
+        let media = &sections[1].media;
+        (media.ssrc, media.rtx.map(|rtx| rtx.ssrc))
+    };
+    assert_ne!(pictures(&again).0, pictures(&both).0, "what comes again");
+    assert_ne!(pictures(&again).1, pictures(&both).1, "and its repairs");
+    let third = arrange(
+        &arrange(&again, &stream, &[vec![0]]),
+        &stream,
+        &[vec![0], vec![1]],
     );
+    assert_eq!(pictures(&third), pictures(&both), "they take turns");
 }
 
 #[test]
