@@ -1,6 +1,7 @@
 //! A track that one receiver is sent: what of the publisher's packets, and under which numbers.
 
 pub mod choice;
+mod figures;
 pub mod fit;
 pub mod redundancy;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use super::up::UpTrack;
 use super::{Codec, Kind};
 use crate::media::cache::Meta;
 use crate::shard::DownTrackConfig;
+use crate::transport::srtp::ReplayWindow;
+pub use figures::DownFigures;
 use redundancy::{Losses, Redundancy};
 use std::time::{Duration, Instant};
 
@@ -55,6 +58,8 @@ pub struct DownTrack {
     /// Something else was allotted than before.
     changed: bool,
     map: SeqMap,
+    /// The numbers under which something went out for the first time.
+    sent: ReplayWindow,
     repairs: Repairs,
     losses: Losses,
     /// Once the receiver was sent sound with earlier packets in it.
@@ -100,39 +105,6 @@ struct LastPart {
     frame: Option<u16>,
 }
 
-/// What was counted since the track began.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DownFigures {
-    /// Packets sent, repairs left out.
-    pub packets: u64,
-    /// Their bytes, RTP headers included.
-    pub bytes: u64,
-    /// Payload bytes, as sender reports count them.
-    pub payload_bytes: u64,
-    /// bit/s over the last report interval.
-    pub bitrate: u64,
-    /// Packets that the receiver asked for again.
-    pub nacks: u64,
-    /// Packets sent again.
-    pub repaired: u64,
-    /// Packets sent with earlier ones in them.
-    pub redundant: u64,
-    /// Keyframes that began.
-    pub keyframes: u64,
-    /// PLI and FIR received.
-    pub keyframe_requests: u64,
-    /// Times that another encoding or layer was sent than before.
-    pub switches: u64,
-    /// Times that it was paused because the receiver's path did not carry it.
-    pub pauses: u64,
-    /// The receiver's last report: packets lost since the start,
-    pub lost: u64,
-    /// … the share lost in its last interval, 0 to 1,
-    pub loss: f64,
-    /// … and its jitter.
-    pub jitter: Duration,
-}
-
 impl DownTrack {
     /// A track of which nothing was sent yet. The numbers of its packets begin at one that the
     /// SSRC, which is random, decides.
@@ -140,6 +112,7 @@ impl DownTrack {
         let encodings: Vec<u16> = config.encodings.iter().map(|at| *at as u16).collect();
         let mut track = Self {
             map: SeqMap::new(config.ssrc as u16),
+            sent: ReplayWindow::default(),
             repairs: Repairs::new(config.rtx),
             losses: Losses::default(),
             redundancy: None,
@@ -252,6 +225,10 @@ impl DownTrack {
         let is_newest = self.map.is_next(meta.seqno);
         let (number, run) = self.map.map(source, meta.seqno)?;
         if !run.has(&meta.part) {
+            return None;
+        }
+        // It may have waited, and been replayed meanwhile: never are two packets sealed under one number.
+        if !self.sent.accept(number) {
             return None;
         }
         let label = run.label(number, meta);

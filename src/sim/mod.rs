@@ -18,6 +18,7 @@ mod queue;
 mod random;
 mod receiver;
 mod report;
+mod sealed;
 mod sender;
 mod signal;
 mod world;

@@ -5,6 +5,7 @@ use super::decode::{Decoder, Screen};
 use super::layers::{self, LayersConfig};
 use super::payload::{self, Mark};
 use super::report::{ClientReport, TrackReport};
+use super::sealed::Sealed;
 use super::sender::level;
 use crate::media::feedback::{Compound, NtpClock, NtpTime, Report, Reports};
 use crate::media::packet::{self, Header};
@@ -81,6 +82,8 @@ struct Track {
     red: Option<u8>,
     rtx: Option<Rtx>,
     rtx_sequence: Sequence,
+    /// Of the stream, and of its repairs.
+    sealed: [Sealed; 2],
     /// Numbers that came by a repair first.
     restored: BTreeSet<u64>,
     reception: Reception,
@@ -135,6 +138,7 @@ impl Receiver {
                 red: down.red,
                 rtx: down.rtx,
                 rtx_sequence: Sequence::default(),
+                sealed: Default::default(),
                 restored: BTreeSet::new(),
                 reception: Reception::new(now, clock_rate(*kind)),
                 range: None,
@@ -181,6 +185,9 @@ impl Receiver {
             &mut track.sequence
         };
         let extended = sequence.extend(header.seqno);
+        if !track.sealed[usize::from(is_repair)].is_same(extended, data) {
+            track.report.resealed += 1;
+        }
         if !sequence.is_new(extended) {
             if !is_repair && track.restored.contains(&extended) {
                 // It waited somewhere, and its repair overtook it.
@@ -441,6 +448,7 @@ impl Track {
                 if distance > *known && seqno > last_seqno && index > last_index =>
             {
                 self.report.cuts += 1;
+                self.report.left_out += (distance - *known) as u64;
                 self.runs.push((seqno, distance));
             }
             (None, None) => self.runs.push((seqno, distance)),

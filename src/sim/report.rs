@@ -21,6 +21,8 @@ pub struct TrackReport {
     pub missing: u64,
     /// Packets that arrived more than once, and were refused as SRTP demands.
     pub replayed: u64,
+    /// Packets that were not what had come under their number before: their key is as good as known.
+    pub resealed: u64,
     /// Packets whose authentication failed.
     pub forged: u64,
     /// Packets whose payload was not, to the last byte, as it was sent.
@@ -30,6 +32,8 @@ pub struct TrackReport {
     /// Packets that follow one which the sender had not sent just before, but under the next
     /// number: the track was off in between.
     pub cuts: u64,
+    /// … and what was sent in between.
+    pub left_out: u64,
     /// Packets with another payload type, or header extensions not as they were offered.
     pub mislabelled: u64,
     /// The same contents under another sequence number.

@@ -192,6 +192,7 @@ pub fn receiver(link: LinkConfig) -> ReceiverConfig {
 pub fn assert_sound(track: &TrackReport, who: &str) {
     let bad = [
         ("forged", track.forged),
+        ("resealed", track.resealed),
         ("corrupted", track.corrupted),
         ("misnumbered", track.misnumbered),
         ("mislabelled", track.mislabelled),

@@ -30,6 +30,23 @@ fn under_another_codec_old_packets_keep_their_label() {
 }
 
 #[test]
+fn a_packet_is_labelled_once_whoever_brings_it() {
+    let now = Instant::now();
+    let mut track = DownTrack::new(down_config(&[0]), Codec::Vp8);
+    let packets = [packet(71, true), packet(72, false), packet(74, false)];
+    for meta in &packets {
+        assert!(track.forward(now, 0, meta, &[]).is_some());
+    }
+    // Replayed, they go out as they wait for the path.
+    for meta in &packets {
+        assert_eq!(track.forward(now, 0, meta, &[]), None);
+    }
+    let late = packet(73, false);
+    assert_eq!(track.forward(now, 0, &late, &[]).unwrap().number, 1_002);
+    assert_eq!(track.forward(now, 0, &late, &[]), None);
+}
+
+#[test]
 fn what_was_counted_under_one_codec_is_not_counted_under_the_next() {
     let mut track = DownTrack::new(down_config(&[0]), Codec::Vp8);
     let meta = Meta {

@@ -5,6 +5,7 @@ use crate::media::feedback::NtpTime;
 use crate::media::rate::Reception;
 use crate::media::seq::extend_timestamp;
 use crate::media::{Codec, Kind};
+use crate::sim::sealed::Sealed;
 use crate::transport::description::Rtx;
 use crate::transport::srtp::Sequence;
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub(super) struct Stream {
     pub(super) sequence: Sequence,
     pub(super) rtx: Option<Rtx>,
     pub(super) rtx_sequence: Sequence,
+    /// Of the stream, and of its repairs.
+    pub(super) sealed: [Sealed; 2],
     pub(super) reception: Reception,
     pub(super) highest: Option<u64>,
     pub(super) missing: BTreeMap<u64, Missing>,

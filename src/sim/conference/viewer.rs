@@ -137,6 +137,7 @@ impl Viewer {
             sequence: Sequence::default(),
             rtx: down.rtx,
             rtx_sequence: Sequence::default(),
+            sealed: Default::default(),
             reception: Reception::new(now, clock_rate(*kind)),
             highest: None,
             missing: BTreeMap::new(),
@@ -206,6 +207,9 @@ impl Viewer {
             &mut stream.sequence
         };
         let number = sequence.extend(header.seqno);
+        if !stream.sealed[usize::from(is_repair)].is_same(number, data) {
+            self.report.damaged += 1;
+        }
         if !sequence.is_new(number) {
             return true;
         }
