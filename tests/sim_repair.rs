@@ -174,7 +174,7 @@ fn a_publisher_hears_what_arrived_and_repairs_by_rtx() {
     }
 }
 
-/// What a line may cost.
+/// What a line may cost, whatever the seed.
 struct Bounds {
     /// The share of sound and of pictures that never arrives.
     lost: [f64; 2],
@@ -224,7 +224,7 @@ fn assert_repaired(bounds: &Bounds, seed: u64, link: LinkConfig, rtx: bool) {
                 // Nothing comes again under its first number.
                 assert_eq!(video.replayed, 0, "{receiver:?}");
                 let needless = video.needless as f64 / video.by_rtx.max(20) as f64;
-                assert!(needless < 0.05, "{receiver:?}: {needless} for nothing");
+                assert!(needless < 0.08, "{receiver:?}: {needless} for nothing");
             }
         } else {
             assert_eq!(video.by_rtx, 0);
@@ -279,8 +279,9 @@ fn assert_complete(
     assert_eq!(track.missing, 0, "{who}");
     let (first, last) = track.range.unwrap();
     assert_eq!(last + 1, sent.sent[at], "{who} misses the end");
-    // All that was sent since its first packet arrived, or was given up by then.
-    let expected = last + 1 - first;
+    // All that was sent since its first packet arrived, or was given up by then, but for what the
+    // server left out as the path was full.
+    let expected = last + 1 - first - track.left_out;
     assert_eq!(
         track.received - track.early + track.given_up,
         expected,
@@ -346,8 +347,8 @@ fn five_percent_of_loss_are_repaired_without_a_trace() {
 fn a_fifth_lost_each_way_leaves_sound_and_pictures() {
     let bounds = Bounds {
         lost: [0.03, 0.005],
-        repair: 1_200,
-        freeze: 1_500,
+        repair: 1_500,
+        freeze: 2_500,
         shown: 0.6,
         keyframes: 12,
     };
@@ -358,19 +359,18 @@ fn a_fifth_lost_each_way_leaves_sound_and_pictures() {
 fn over_a_satellite_repair_takes_two_round_trips() {
     let bounds = Bounds {
         lost: [0.01, 0.01],
-        repair: 2_800,
-        freeze: 4_500,
+        repair: 3_000,
+        freeze: 5_000,
         shown: 0.7,
         keyframes: 12,
     };
     assert_within(&bounds, 34, line(0.05, millis(300)));
     let bounds = Bounds {
-        lost: [0.12, 0.03],
-        repair: 4_000,
+        lost: [0.12, 0.08],
+        repair: 4_500,
         freeze: 7_000,
-        // The worst of 14 seeds showed 0.18.
-        shown: 0.15,
-        keyframes: 40,
+        shown: 0.1,
+        keyframes: 25,
     };
     assert_within(&bounds, 35, line(0.2, millis(300)));
 }

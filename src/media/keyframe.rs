@@ -55,9 +55,10 @@ impl KeyframeRequests {
         }
         let rtt = rtt.unwrap_or_default().min(MAX_WAIT);
         let wait = (rtt + rtt / 4).clamp(MIN_INTERVAL, MAX_WAIT);
-        // It, or its answer, may be lost: repeated, but ever more rarely.
+        // It, or its answer, may be lost, and all that comes meanwhile is shown to nobody: repeated
+        // once soon, and then ever more rarely.
         let repeat = wait
-            .saturating_mul(1 << self.unanswered.min(4))
+            .saturating_mul(1 << self.unanswered.saturating_sub(1).min(4))
             .min(MAX_REPEAT);
         self.quiet_until = Some(now + wait);
         self.due = Some(now + repeat);
