@@ -43,13 +43,15 @@ pub struct RepairLabel {
     pub rtx: Rtx,
 }
 
-/// A packet that was sent out of turn: late, or again.
+/// A packet that was sent out of turn, late or again, or is to be.
 #[derive(Debug, Clone, Copy)]
 struct Repair {
     /// The low bits of its first number.
     number: u32,
     /// The low bits of the clock, in ms.
     at: u32,
+    /// It was sent then: what waits may not even be here.
+    was_sent: bool,
     /// It is to be sent again, but not yet.
     waits: bool,
 }
@@ -132,24 +134,33 @@ impl Repairs {
             return Err(Refusal::TooMuch);
         };
         self.allowance = left;
-        self.sent_late(now, number);
+        self.remember(now, number);
         Ok(())
     }
 
     /// A packet is sent out of turn. Whoever asks for it now could not know that. False if it was
-    /// so already, not long ago: asked for while it waited, it overtook itself.
+    /// so already, not long ago, and was not asked for anew: asked for while it waited, it overtook
+    /// itself.
     pub fn sent_late(&mut self, now: Instant, number: u64) -> bool {
-        let (at, Some(entry)) = self.entry(now, number) else {
+        let (_, Some(entry)) = self.entry(now, number) else {
             return true;
         };
-        let number = number as u32;
-        let is_first = entry.number != number;
-        *entry = Repair {
-            number,
-            at,
-            waits: false,
-        };
-        is_first
+        let is_due = entry.number != number as u32 || entry.waits || !entry.was_sent;
+        if is_due {
+            self.remember(now, number);
+        }
+        is_due
+    }
+
+    fn remember(&mut self, now: Instant, number: u64) {
+        if let (at, Some(entry)) = self.entry(now, number) {
+            *entry = Repair {
+                number: number as u32,
+                at,
+                was_sent: true,
+                waits: false,
+            };
+        }
     }
 
     /// A packet is to be sent again, but not yet. False if that was said before, or it was sent again
@@ -168,6 +179,7 @@ impl Repairs {
             *entry = Repair {
                 number,
                 at,
+                was_sent: false,
                 waits: false,
             };
         }
@@ -191,6 +203,7 @@ impl Repairs {
             let never = Repair {
                 number: u32::MAX,
                 at: 0,
+                was_sent: false,
                 waits: false,
             };
             self.lately = vec![never; REMEMBERED].into();

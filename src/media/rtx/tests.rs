@@ -80,6 +80,26 @@ fn a_packet_that_was_sent_late_is_not_sent_twice() {
     assert_eq!(ask(90), Ok(()));
 }
 
+/// It was lost on its way to the server, too.
+#[test]
+fn a_packet_that_was_asked_for_before_it_came_is_sent_when_it_comes() {
+    let start = Instant::now();
+    let rtt = Some(millis(80));
+    let now = start + millis(20);
+    // The request may still wait behind others, or its turn may have come when there was nothing.
+    for waits in [true, false] {
+        let mut repairs = Repairs::new(None);
+        assert!(repairs.wait(start, rtt, 7));
+        if !waits {
+            repairs.wait_no_more(7);
+        }
+        assert!(repairs.sent_late(now, 7), "it was not sent before");
+        assert!(!repairs.sent_late(now, 7));
+        let ask = repairs.permit(now, rtt, 7, 100, LONG);
+        assert_eq!(ask, Err(Refusal::Lately), "once is enough");
+    }
+}
+
 #[test]
 fn repairs_are_a_part_of_what_is_sent() {
     let mut repairs = Repairs::new(None);
