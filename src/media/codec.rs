@@ -26,6 +26,8 @@ pub struct Flags {
     /// Later packets of the same keyframe do not have it. H.264 may have it on several packets
     /// with the same timestamp: its parameter sets, and each first slice.
     pub keyframe: bool,
+    /// H.264: it has a parameter set, which comes before the first slice if it comes at all.
+    pub parameters: bool,
     /// The first packet of a frame. H.264: every packet with which a frame can begin.
     pub start_of_frame: bool,
     /// The last packet of a frame; of a picture where the codec does not say it of the frame.

@@ -244,8 +244,7 @@ impl UpTrack {
         way: Way,
     ) -> Result<Received, Refusal> {
         let (flags, part) = self.part(header.marker, header.padding, header_len, bytes);
-        let keyframe =
-            flags.keyframe && flags.start_of_frame && !self.is_in_keyframe(seqno, timestamp);
+        let keyframe = self.begins_keyframe(&flags, seqno, timestamp);
 
         self.figures.packets += 1;
         self.figures.bytes += bytes.len() as u64;

@@ -72,6 +72,7 @@ fn add_unit(flags: &mut Flags, kind: u8, body: &[u8]) {
         unit::SPS => {
             flags.start_of_frame = true;
             flags.keyframe = true;
+            flags.parameters = true;
             flags.size = sps::size(body);
         }
         unit::PPS | unit::SEI | unit::DELIMITER => flags.start_of_frame = true,

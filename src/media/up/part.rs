@@ -8,6 +8,9 @@ use crate::media::{Codec, Kind};
 use crate::transport::description::Extension;
 use std::time::Instant;
 
+/// So many packets of an H.264 picture may be before its first slice.
+const MAX_BEFORE_SLICE: u64 = 8;
+
 impl UpTrack {
     /// What a packet is to its picture. Packets that are not understood, and padding, are of the
     /// lowest layer: everyone gets them.
@@ -69,13 +72,34 @@ impl UpTrack {
         }
     }
 
+    /// Decoding can begin with a packet.
+    pub(super) fn begins_keyframe(&self, flags: &Flags, seqno: u64, timestamp: u32) -> bool {
+        flags.keyframe
+            && flags.start_of_frame
+            && !self.is_in_keyframe(seqno, timestamp)
+            && !self.lacks_parameters(flags, seqno, timestamp)
+    }
+
     /// The packet is a later one of the keyframe that began last. The parameter sets and the
     /// first slice of an H.264 keyframe both say that decoding can begin with them.
-    pub(super) fn is_in_keyframe(&self, seqno: u64, timestamp: u32) -> bool {
+    fn is_in_keyframe(&self, seqno: u64, timestamp: u32) -> bool {
         self.last_keyframe.is_some_and(|(first, _)| {
             let began = self.cache.get(first);
             seqno > first && began.is_some_and(|(meta, _)| meta.timestamp == timestamp)
         })
+    }
+
+    /// It is not known what is before the first slice of an H.264 keyframe: most likely the parameter
+    /// sets. Who begins without them is not sent them when they come, and shows nothing, or the slice
+    /// by the sets of another encoding.
+    fn lacks_parameters(&self, flags: &Flags, seqno: u64, timestamp: u32) -> bool {
+        if self.config.codec != Codec::H264 || flags.parameters || self.highest.is_none() {
+            return false;
+        }
+        let before = (seqno.saturating_sub(MAX_BEFORE_SLICE)..seqno).rev();
+        let mut before = before.map(|before| self.cache.get(before));
+        let other = before.find(|one| one.is_none_or(|(meta, _)| meta.timestamp != timestamp));
+        matches!(other, Some(None))
     }
 }
 

@@ -78,6 +78,36 @@ impl Bench {
     }
 }
 
+/// A packet of H.264: a delta picture's slice, parameter sets, or a keyframe's slice.
+fn h264(at: u16, picture: u32, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, 96];
+    packet.extend_from_slice(&at.to_be_bytes());
+    packet.extend_from_slice(&(picture * 3_000).to_be_bytes());
+    packet.extend_from_slice(&[0, 0, 0, 7]);
+    packet.extend_from_slice(payload);
+    packet
+}
+
+#[test]
+fn a_keyframe_begins_with_its_parameter_sets_also_if_they_are_late() {
+    const DELTA: &[u8] = &[0x41, 0x9a, 1, 2];
+    const SETS: &[u8] = &[0x78, 0, 4, 0x67, 66, 0, 30, 0, 2, 0x68, 0xce];
+    const KEY: &[u8] = &[0x65, 0x88, 1, 2];
+    let mut bench = Bench::new(Codec::H264);
+    let mut begins = |at, picture, payload| bench.receive(&h264(at, picture, payload)).keyframe;
+    assert!(begins(10, 1, SETS));
+    assert!(!begins(11, 1, KEY));
+    assert!(!begins(12, 2, DELTA));
+    // The sets are lost, and come again.
+    assert!(!begins(14, 3, KEY), "who begins here never gets the sets");
+    assert!(!begins(15, 4, DELTA));
+    assert!(begins(13, 3, SETS));
+    // A sender that gave them elsewhere begins with the slice.
+    assert!(begins(16, 5, KEY));
+    let mut bench = Bench::new(Codec::H264);
+    assert!(bench.receive(&h264(10, 1, KEY)).keyframe);
+}
+
 const OPUS: u8 = 96;
 const RED: u8 = 63;
 /// Units of the clock rate of one packet of 20 ms.
