@@ -211,6 +211,10 @@ impl Shard {
                 .tracks
                 .get(usize::from(origin.run.source))?;
             let (meta, bytes) = up_track.packet(origin.up)?;
+            // What waits for the flush goes out with it, and may grow until then.
+            if track.config().rtx.is_none() && up_track.pending().contains(&origin.up) {
+                return None;
+            }
             let label = origin.run.label(resend.number, meta);
             Some((up_track, meta, bytes, label, origin.run.source))
         });

@@ -31,10 +31,13 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64) -> Self {
+        Self::with(seed, ReceiverConfig::default())
+    }
+
+    fn with(seed: u64, config: ReceiverConfig) -> Self {
         let mut world = world(seed);
         let host = world.add_host(LinkConfig::PERFECT, LinkConfig::PERFECT);
         let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
-        let config = ReceiverConfig::default();
         let receiver = world.subscribe(host, publisher, config).unwrap();
         world.run_for(secs(2)).unwrap();
         world.pause(publisher, true).unwrap();
