@@ -538,14 +538,25 @@ impl DownTrack {
         is_active
     }
 
-    /// What a sender report says, given the publisher's timestamp at that moment.
-    pub fn sender_info(&self, ntp: NtpTime, timestamp: u32) -> SenderInfo {
-        SenderInfo {
+    /// What a sender report says at `ntp`, when the publisher's clock shows `theirs`: of that which
+    /// was sent last, whatever is waited for. `None` if that cannot be told, or nothing was sent.
+    pub fn sender_info(
+        &self,
+        ntp: NtpTime,
+        theirs: NtpTime,
+        tracks: &[UpTrack],
+    ) -> Option<SenderInfo> {
+        let run = self.map.run()?;
+        let timestamp = tracks
+            .get(usize::from(run.source))?
+            .timestamp_at(theirs)?
+            .wrapping_add(run.timestamp);
+        Some(SenderInfo {
             ntp,
-            rtp_time: timestamp.wrapping_add(self.run.timestamp),
+            rtp_time: timestamp,
             packets: self.figures.packets as u32,
             octets: self.figures.payload_bytes as u32,
-        }
+        })
     }
 
     /// What was counted.

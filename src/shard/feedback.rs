@@ -189,19 +189,16 @@ fn write_to_receiver(
         let Some(up) = source.and_then(|source| ups.get(source as usize)) else {
             continue;
         };
-        let Some(timestamp) = track
-            .source()
-            .and_then(|at| up.tracks.get(usize::from(at)))
-            .zip(up.publisher_time(ntp))
-            .and_then(|(up_track, publisher)| up_track.timestamp_at(publisher))
+        if track.source().is_none() || track.is_waiting() || track.figures().packets == 0 {
+            continue;
+        }
+        let Some(info) = up
+            .publisher_time(ntp)
+            .and_then(|theirs| track.sender_info(ntp, theirs, &up.tracks))
         else {
             continue;
         };
-        if track.is_waiting() || track.figures().packets == 0 {
-            continue;
-        }
         let ssrc = track.config().ssrc;
-        let info = track.sender_info(ntp, timestamp);
         let written = match (&mut compound, buffer.take()) {
             (Some(compound), _) => compound.sender_report(ssrc, &info, &[]),
             (None, Some(buffer)) => Compound::with_sender_report(buffer, ssrc, &info, &[])

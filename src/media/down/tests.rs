@@ -273,6 +273,24 @@ fn the_old_encoding_goes_on_until_the_keyframe_of_the_new() {
 }
 
 #[test]
+fn while_nothing_is_sent_reports_tell_the_time_of_what_was_sent() {
+    let mut scene = Scene::new(3);
+    scene.pictures(10);
+    scene.report();
+    let clock = NtpTime(77 << 32);
+    let told = |scene: &Scene| {
+        let info = scene.down.sender_info(clock, clock, &scene.ups);
+        info.unwrap().rtp_time
+    };
+    assert_eq!(told(&scene), scene.down.last_timestamp());
+    // A smaller one is waited for when the path carries nothing at all any more.
+    scene.aim(0, 2);
+    assert_eq!(scene.down.awaited(), Some(0));
+    scene.down.pause();
+    assert_eq!(told(&scene), scene.down.last_timestamp());
+}
+
+#[test]
 fn an_encoding_that_is_no_longer_sent_is_not_waited_for() {
     let mut scene = Scene::new(3);
     // At first, there is no bandwidth for more than the lowest.
