@@ -31,6 +31,8 @@ const AUDIO_SLOTS: usize = 128;
 const MAX_REPLAY: u64 = 160;
 /// … and not older than this.
 const MAX_REPLAY_AGE: Duration = Duration::from_secs(3);
+/// What comes of the last SSRC is late, until nothing has come of this one for so long.
+const MAX_LATENESS: Duration = Duration::from_secs(1);
 /// The most packets that may wait for one flush.
 pub const MAX_PENDING: usize = 64;
 
@@ -60,6 +62,8 @@ pub struct Received {
 pub struct UpTrack {
     config: UpTrackConfig,
     ssrc: Option<u32>,
+    /// Who sent it before.
+    last_ssrc: Option<u32>,
     sequence: Sequence,
     repairer: Repairer,
     /// Added to this SSRC's numbers so that they go on where the last SSRC's ended.
@@ -118,6 +122,7 @@ impl UpTrack {
         };
         Self {
             ssrc: config.ssrc,
+            last_ssrc: None,
             sequence: Sequence::default(),
             repairer: Repairer::default(),
             seqno_shift: 0,
@@ -172,6 +177,9 @@ impl UpTrack {
         scratch: &mut [u8; SLOT],
     ) -> Result<Received, Refusal> {
         let foreign = self.ssrc.is_some_and(|ssrc| ssrc != header.ssrc);
+        if foreign && self.is_late(now, header.ssrc) {
+            return Err(Refusal::Stale);
+        }
         let fresh = Sequence::default();
         let sequence = if foreign { &fresh } else { &self.sequence };
         let extended = sequence.extend(header.seqno);
@@ -336,6 +344,13 @@ impl UpTrack {
         Ok(())
     }
 
+    /// It is of the SSRC before this one, which goes on: with it, a picture of this one would be cut
+    /// in two.
+    fn is_late(&self, now: Instant, ssrc: u32) -> bool {
+        let goes_on = now.saturating_duration_since(self.last_arrival) < MAX_LATENESS;
+        self.last_ssrc == Some(ssrc) && goes_on
+    }
+
     /// The publisher goes on under another SSRC: receivers must not notice.
     fn bind(&mut self, now: Instant, header: &Header, extended: u64) {
         if let Some(highest) = self.highest {
@@ -344,6 +359,7 @@ impl UpTrack {
                 elapsed.as_micros() as u64 * u64::from(self.config.codec.clock_rate()) / 1_000_000;
             let next = self.last_timestamp.wrapping_add((ticks as u32).max(1));
             self.timestamp_shift = next.wrapping_sub(header.timestamp);
+            self.last_ssrc = self.ssrc;
             self.floor = highest + 1;
             self.seqno_shift = self.floor.wrapping_sub(extended);
             self.reception.restart();

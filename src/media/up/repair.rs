@@ -63,6 +63,10 @@ impl UpTrack {
         if carried <= ORIGINAL || !self.sequence.is_new(extended) {
             return Ok(None);
         }
+        if self.sequence.is_far_ahead(extended) {
+            // Of an SSRC that is gone: nobody repairs what is yet to come.
+            return Err(Refusal::Stale);
+        }
         payload.copy_within(ORIGINAL..carried, 0);
         self.sequence.accept(extended);
         let seqno = extended.wrapping_add(self.seqno_shift);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::media::red;
-use crate::transport::description::{ExtensionIds, Feedback};
+use crate::transport::description::{ExtensionIds, Feedback, Repair};
 use crate::transport::srtp::{Keying, Profile, RTP_OVERHEAD, Sealer};
 use std::path::Path;
 
@@ -68,14 +68,76 @@ impl Bench {
             .seal_rtp(header.ssrc, index, header.len, payload, &mut sealed)
             .unwrap();
         let mut scratch = [0; SLOT];
-        self.track.receive(
-            self.now,
-            &header,
-            &sealed[..len],
-            &self.opener,
-            &mut scratch,
-        )
+        let (now, sealed, opener) = (self.now, &sealed[..len], &self.opener);
+        if header.payload_type == RTX {
+            let repaired = self
+                .track
+                .receive_repair(now, &header, sealed, opener, &mut scratch);
+            return repaired.map(Option::unwrap_or_default);
+        }
+        self.track
+            .receive(now, &header, sealed, opener, &mut scratch)
     }
+}
+
+/// Of repairs.
+const RTX: u8 = 97;
+
+/// A packet of a picture of VP8.
+fn vp8(ssrc: u32, at: u16, picture: u32, payload_type: u8, original: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x80, payload_type];
+    packet.extend_from_slice(&at.to_be_bytes());
+    packet.extend_from_slice(&(picture * 3_000).to_be_bytes());
+    packet.extend_from_slice(&ssrc.to_be_bytes());
+    packet.extend_from_slice(original);
+    packet.extend_from_slice(&[0, 1, 2, 3]);
+    packet
+}
+
+#[test]
+fn a_late_packet_of_an_ssrc_that_is_gone_breaks_no_picture_of_the_next() {
+    let mut bench = Bench::new(Codec::Vp8);
+    bench.receive(&vp8(7, 100, 1, 96, &[]));
+    bench.receive(&vp8(7, 102, 1, 96, &[]));
+    bench.receive(&vp8(8, 500, 70, 96, &[]));
+    let late = bench.try_receive(&vp8(7, 101, 1, 96, &[]));
+    assert_eq!(late, Err(Refusal::Stale));
+    bench.receive(&vp8(8, 501, 70, 96, &[]));
+    let pending = bench.track.pending().iter();
+    let taken: Vec<_> = pending
+        .map(|seqno| (*seqno, bench.track.packet(*seqno).unwrap().0.timestamp))
+        .collect();
+    let [.., (last, _), (first, of_first), (second, of_second)] = taken[..] else {
+        panic!("{taken:?}");
+    };
+    assert_eq!((first, second), (last + 1, last + 2));
+    assert_eq!(of_first, of_second, "of one picture");
+    // It may come back for good.
+    bench.now += Duration::from_secs(2);
+    bench.receive(&vp8(7, 103, 80, 96, &[]));
+}
+
+#[test]
+fn a_repair_for_an_ssrc_that_is_gone_does_not_stop_the_next() {
+    let mut bench = Bench::new(Codec::Vp8);
+    let mut config = bench.track.config().clone();
+    config.rtx = Some(Repair {
+        payload_type: RTX,
+        ssrc: None,
+    });
+    bench.track.reconfigure(config);
+    bench.receive(&vp8(7, 100, 1, 96, &[]));
+    bench.receive(&vp8(7, 102, 1, 96, &[]));
+    let repair = |at, original: u16| vp8(70, at, 1, RTX, &original.to_be_bytes());
+    bench.receive(&repair(1, 101));
+    assert_eq!(bench.track.pending().len(), 3);
+    for at in 50_000..50_010 {
+        bench.receive(&vp8(8, at, 70, 96, &[]));
+        // It was under way.
+        let late = bench.try_receive(&repair(at - 49_998, 99));
+        assert_eq!(late, Err(Refusal::Stale));
+    }
+    assert_eq!(bench.track.pending().len(), 13);
 }
 
 /// A packet of H.264: a delta picture's slice, parameter sets, or a keyframe's slice.

@@ -127,6 +127,11 @@ impl Sequence {
         extended >= 1 << 16 && self.window.is_new(extended)
     }
 
+    /// So far before all that was accepted that this would make replays of all that is to come.
+    pub fn is_far_ahead(&self, extended: u64) -> bool {
+        self.window.started && extended > self.window.highest + WINDOW
+    }
+
     /// See [`ReplayWindow::accept`].
     pub fn accept(&mut self, extended: u64) -> bool {
         self.window.accept(extended)
