@@ -6,9 +6,8 @@
 mod sim_support;
 
 use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
-use perikon::sim::{ClientId, LinkConfig, WorldConfig};
+use perikon::sim::{ClientId, LinkConfig};
 use sim_support::*;
-use std::time::Instant;
 
 /// What the receiver's path carries, bit/s: the largest encoding takes 600 kbit/s at least.
 const NARROW: u64 = 1_000_000;
@@ -22,11 +21,7 @@ struct Call {
 impl Call {
     /// The viewer may be in another shard.
     fn new(shard: usize, down: LinkConfig) -> Self {
-        let mut world = seeded(WorldConfig {
-            start: Instant::now(),
-            seed: seed(47),
-            shards: 2,
-        });
+        let mut world = world_with(47, 2);
         let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
         let config = PublisherConfig {
             encodings: SIMULCAST3,

@@ -11,9 +11,8 @@ mod sim_support;
 use perikon::media::Codec;
 use perikon::shard::{Drop, MediaFigures, PathFigures, ShardFigures};
 use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
-use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
+use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, World};
 use sim_support::*;
-use std::time::Instant;
 
 const SHARDS: usize = 2;
 
@@ -58,11 +57,7 @@ fn counters(shards: &[ShardFigures]) -> Vec<u64> {
 
 #[test]
 fn sums_agree_with_what_clients_saw_and_outlive_them() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(21),
-        shards: SHARDS,
-    });
+    let mut world = world_with(21, SHARDS);
     let lossy = line(0.02, millis(20));
     let host = world.add_host(lossy, LinkConfig::GOOD);
     let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();

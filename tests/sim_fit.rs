@@ -6,9 +6,9 @@
 mod sim_support;
 
 use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
-use perikon::sim::{ClientId, HostId, LinkConfig, WorldConfig};
+use perikon::sim::{ClientId, HostId, LinkConfig};
 use sim_support::*;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Too little for the largest encoding, which comes to 2.5 Mbit/s; the next comes to 0.5.
 const NARROW: LinkConfig = LinkConfig {
@@ -31,11 +31,7 @@ struct Viewer {
 
 impl Meeting {
     fn new(shards: usize) -> Self {
-        let mut world = seeded(WorldConfig {
-            start: Instant::now(),
-            seed: seed(37),
-            shards,
-        });
+        let mut world = world_with(37, shards);
         let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
         let config = PublisherConfig {
             encodings: SIMULCAST3,

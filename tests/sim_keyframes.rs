@@ -8,11 +8,9 @@ use perikon::media::feedback::Compound;
 use perikon::media::layer::View;
 use perikon::shard::Command;
 use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
-use perikon::sim::{
-    ClientId, HostId, LinkConfig, Random, ReceiverConfig, SenderConfig, World, WorldConfig,
-};
+use perikon::sim::{ClientId, HostId, LinkConfig, Random, ReceiverConfig, SenderConfig, World};
 use sim_support::*;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Between two requests to one track: twice a second at most.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -135,11 +133,7 @@ fn whoever_asks_and_in_whatever_way_each_encoding_is_asked_twice_a_second_at_mos
 
 #[test]
 fn all_shards_together_ask_twice_a_second_at_most() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(91),
-        shards: SHARDS,
-    });
+    let mut world = world_with(91, SHARDS);
     let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
     let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
     world.run_for(secs(10)).unwrap();

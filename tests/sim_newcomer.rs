@@ -5,10 +5,9 @@
 
 mod sim_support;
 
+use perikon::sim::LinkConfig;
 use perikon::sim::conference::{PublisherConfig, SIMULCAST3, ViewerConfig};
-use perikon::sim::{LinkConfig, WorldConfig};
 use sim_support::*;
-use std::time::Instant;
 
 /// What a newcomer noticed, ms after they came.
 #[derive(Debug)]
@@ -23,11 +22,7 @@ struct Newcomer {
 
 /// Of twelve seconds in a meeting that has gone on for a while, over a line of so many bit/s.
 fn come(number: u64, rate: Option<u64>) -> Newcomer {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(900 + number),
-        shards: 1,
-    });
+    let mut world = world(900 + number);
     let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
     let config = PublisherConfig {
         encodings: SIMULCAST3,

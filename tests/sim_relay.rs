@@ -7,21 +7,16 @@ mod sim_support;
 use perikon::media::feedback::Compound;
 use perikon::shard::{ClientId, Command, DownTrackConfig, Event, PeerId, ShardId};
 use perikon::sim::conference::{PublisherConfig, SINGLE, ViewerConfig};
-use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig, WorldConfig};
+use perikon::sim::{LinkConfig, ReceiverConfig, SenderConfig};
 use perikon::transport::Path;
 use perikon::transport::description::{IceCredentials, RemoteTransport, Rtx, Setup};
 use perikon::transport::identity::Identity;
 use perikon::transport::peer::Role;
 use sim_support::*;
-use std::time::Instant;
 
 #[test]
 fn receivers_in_another_shard_get_all_that_those_beside_the_publisher_get() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(11),
-        shards: 2,
-    });
+    let mut world = world_with(11, 2);
     let lossy = line(0.02, millis(20));
     let host = world.add_host(lossy, lossy);
     let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
@@ -104,11 +99,7 @@ fn receivers_in_another_shard_get_all_that_those_beside_the_publisher_get() {
 
 #[test]
 fn a_publisher_that_leaves_leaves_no_mirror_behind() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(12),
-        shards: 3,
-    });
+    let mut world = world_with(12, 3);
     for _ in 0..5 {
         let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
         let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
@@ -142,11 +133,7 @@ fn a_publisher_that_leaves_leaves_no_mirror_behind() {
 /// tracks there are.
 #[test]
 fn what_arrives_is_told_of_also_where_it_was_agreed_on_before_the_tracks_were_known() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(13),
-        shards: 2,
-    });
+    let mut world = world_with(13, 2);
     let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
     let publisher = world.publish(host, 0, SenderConfig::default()).unwrap();
     world.run_for(secs(1)).unwrap();
@@ -219,11 +206,7 @@ fn a_narrow_line_is_spared_pictures_whichever_shard_it_is_in() {
         ..LinkConfig::PERFECT
     };
     for (good, bad) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-        let mut world = seeded(WorldConfig {
-            start: Instant::now(),
-            seed: seed(14),
-            shards: 2,
-        });
+        let mut world = world_with(14, 2);
         let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
         let config = PublisherConfig {
             encodings: SINGLE,
@@ -259,11 +242,7 @@ fn a_narrow_line_is_spared_pictures_whichever_shard_it_is_in() {
 /// other shard has other things to do.
 #[test]
 fn a_flood_of_requests_for_keyframes_crosses_once() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(15),
-        shards: 2,
-    });
+    let mut world = world_with(15, 2);
     let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
     let config = PublisherConfig::default();
     let publisher = world.broadcast(host, 0, config).unwrap();

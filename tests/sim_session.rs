@@ -5,9 +5,9 @@
 mod sim_support;
 
 use perikon::shard::{Event, ShardSize};
-use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, World, WorldConfig};
+use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, World};
 use sim_support::*;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const DELAY: Duration = Duration::from_millis(20);
 
@@ -248,11 +248,7 @@ fn another_ssrc_goes_on_where_the_last_ended() {
 
 #[test]
 fn another_ssrc_keeps_sound_and_pictures_together_in_another_shard() {
-    let mut world = seeded(WorldConfig {
-        start: Instant::now(),
-        seed: seed(64),
-        shards: 2,
-    });
+    let mut world = world_with(64, 2);
     let publisher = publisher(&mut world);
     let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
     let config = receiver(LinkConfig::GOOD);

@@ -10,9 +10,9 @@ mod sim_support;
 
 use perikon::media::layer::View;
 use perikon::shard::{Command, Event, GroupId, PeerId, VoiceLimits};
-use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, VideoConfig, WorldConfig};
+use perikon::sim::{ClientId, LinkConfig, ReceiverConfig, SenderConfig, VideoConfig};
 use sim_support::*;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Of a room in which nobody speaks, in -dBov.
 const QUIET: u8 = 65;
@@ -35,11 +35,7 @@ impl Room {
     }
 
     fn with(count: usize, limits: VoiceLimits) -> Self {
-        let mut world = seeded(WorldConfig {
-            start: Instant::now(),
-            seed: 0,
-            shards: 1,
-        });
+        let mut world = world_of(0);
         // Pictures matter where they are withheld.
         let sender = SenderConfig {
             video: (limits.pictures > 0).then(VideoConfig::default),

@@ -8,9 +8,9 @@ mod sim_support;
 use perikon::media::layer::View;
 use perikon::shard::{Command, Event, GroupId, VoiceLimits};
 use perikon::sim::conference::{EncodingConfig, PublisherConfig, SIMULCAST3, SINGLE, ViewerConfig};
-use perikon::sim::{ClientId, LinkConfig, Step, WorldConfig};
+use perikon::sim::{ClientId, LinkConfig, Step};
 use sim_support::*;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Lines of the pictures of the three encodings.
 const LINES: [u16; 3] = [180, 360, 720];
@@ -26,11 +26,7 @@ impl Meeting {
             encodings,
             temporal: false,
         };
-        let mut world = seeded(WorldConfig {
-            start: Instant::now(),
-            seed: seed(31),
-            shards,
-        });
+        let mut world = world_with(31, shards);
         let host = world.add_host(LinkConfig::GOOD, LinkConfig::GOOD);
         let publisher = world.broadcast(host, 0, config).unwrap();
         Self { world, publisher }

@@ -84,22 +84,27 @@ pub fn seed(default: u64) -> u64 {
 
 /// A world with one shard, of the environment's seed if it names one.
 pub fn world(default_seed: u64) -> Seeded {
-    world_of(seed(default_seed))
+    world_with(default_seed, 1)
+}
+
+/// The same with so many shards.
+pub fn world_with(default_seed: u64, shards: usize) -> Seeded {
+    seeded(seed(default_seed), shards)
 }
 
 /// A world with one shard, of this seed.
 pub fn world_of(seed: u64) -> Seeded {
-    seeded(WorldConfig {
-        start: Instant::now(),
-        seed,
-        shards: 1,
-    })
+    seeded(seed, 1)
 }
 
-/// A world like this.
-pub fn seeded(config: WorldConfig) -> Seeded {
+fn seeded(seed: u64, shards: usize) -> Seeded {
+    let config = WorldConfig {
+        start: Instant::now(),
+        seed,
+        shards,
+    };
     Seeded {
-        seed: config.seed,
+        seed,
         world: World::new(config).expect("a world"),
     }
 }
