@@ -28,10 +28,8 @@ const IDLE_ALLOCATION: Duration = Duration::from_secs(1);
 /// A publisher that sends what it was told to would send so many times as much, perhaps.
 const STARVED: u64 = 3;
 /// Of what a path carries, the pictures of several are to be made for so much, percent: their
-/// keyframes may come together. Those of one for all of it.
+/// keyframes may come together. Those of one for all of it, but where the publisher is told by REMB.
 const ROOM: u64 = 95;
-/// The same, where it is told by REMB.
-const ROOM_OF_ONE: u64 = 95;
 /// Taken for what a sound costs until it is known, bit/s.
 const SOUND: u64 = 48_000;
 /// What a path is taken to carry until something is known of it, bit/s: the first keyframe of more
@@ -448,7 +446,7 @@ impl Shard {
             };
             down.is_paced = limited;
             down.useful = Some(match limited {
-                true => equal / 100 * ROOM_OF_ONE,
+                true => equal / 100 * ROOM,
                 false => UNBOUND,
             });
             let source = down

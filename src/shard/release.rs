@@ -151,8 +151,7 @@ impl Shard {
             carries.then_some((!tells, (down, at)))
         });
         let carrier = carriers.min_by_key(|(untried, _)| *untried);
-        let carrier = carrier.map(|(_, place)| place);
-        let Some((down, track)) = carrier else {
+        let Some((_, (down, track))) = carrier else {
             client.schedule.done(now, ProbeResult::Lost);
             return;
         };
